@@ -69,7 +69,8 @@ class Event:
 
     def replace(self, **changes: Array) -> Event:
         """Returns a copy with some of the arrays replaced."""
-        return replace(self, **changes)
+        own = self.__dict__
+        return Event(**{**own, **changes}) if changes.keys() <= own.keys() else replace(self, **changes)
 
     def __getitem__(self, index: Any) -> Event:  # noqa: ANN401  (whatever the arrays accept)
         """Indexes the leading batch dimension of every array."""

@@ -47,8 +47,9 @@ def fill(streams: Streams, propose: Callable[[Streams, Streams], Draft], what: s
         ValueError: Some row has no valid draft after 2,000 attempts.
     """
     pending = np.arange(streams.rows)
-    found: dict[int, tuple[Event, ...]] = {}
-    attempt, chunk = 0, 1
+    found: list[tuple[Event, ...]] = []
+    owners: list[np.ndarray] = []
+    attempt, chunk = 0, max(1, 8 // streams.rows)
     while len(pending):
         if attempt >= _ATTEMPTS:
             raise ValueError(f"found no valid scene for {what} in {_ATTEMPTS} attempts: ask for fewer entities")
@@ -57,13 +58,14 @@ def fill(streams: Streams, propose: Callable[[Streams, Streams], Draft], what: s
         numbers = np.tile(np.arange(attempt, attempt + chunk), len(pending))
         events, valid = propose(rows, rows.fork_each(numbers))
         valid = valid.reshape(len(pending), chunk)
-        for i in np.flatnonzero(valid.any(1)):
-            pick = i * chunk + int(np.argmax(valid[i]))
-            found[int(pending[i])] = tuple(event[pick : pick + 1] for event in events)
-        pending = pending[~valid.any(1)]
+        lucky = valid.any(1)
+        picks = np.flatnonzero(lucky) * chunk + np.argmax(valid[lucky], axis=1)
+        found.append(tuple(event[picks] for event in events))
+        owners.append(pending[lucky])
+        pending = pending[~lucky]
         attempt, chunk = attempt + chunk, chunk * 2
-    parts = range(len(found[0]))
-    return tuple(concatenate([found[row][part] for row in range(streams.rows)]) for part in parts)
+    order = np.argsort(np.concatenate(owners))
+    return tuple(concatenate(list(parts))[order] for parts in zip(*found, strict=True))
 
 
 def least_entities(part: Generation | Identification, argument: Identification | None = None) -> int:
@@ -130,12 +132,20 @@ def _in_time(event: Event) -> Bool[np.ndarray, " batch"]:
     return np.where(event.movable, step, 0.0).max(-1) <= TOP_SPEED * FRAME_SECONDS
 
 
+def _absent_at_rest(event: Event) -> Event:
+    """Puts the padding back to zero, wherever a motion has taken it."""
+    return event.replace(positions=np.where(event.present[:, None, :, None], event.positions, 0.0))
+
+
 def _identified(rows: Streams, tries: Streams, event: Event, chosen: np.ndarray, part: Identification) -> Draft:
     """Plants the chosen ones, and attends the mask that comes out."""
     event = part.plant(tries.fork("plant"), event.replace(attention=chosen.astype(np.float64)), chosen)
+    event = _absent_at_rest(event)
     truth = part.mask(event)
-    event = event.replace(attention=truth.astype(np.float64))
-    valid = part.clear(event) & (truth.sum(-1) == chosen.sum(-1)) & inside_world(event)
+    as_many = truth.sum(-1) == chosen.sum(-1)
+    attended = np.where(as_many[:, None], truth, chosen)
+    event = event.replace(attention=attended.astype(np.float64))
+    valid = part.clear(event) & as_many & inside_world(event)
     return (event,), valid & (part.overlap | nobody_overlaps(event))
 
 
@@ -155,9 +165,9 @@ def identification_scenes(
     return fill(streams, propose, what)[0]
 
 
-def _with_roles(event: Event, chosen: Event, part: Generation, argument: Identification | None) -> Event:
-    """Says who moves and who is attended, once the argument is known."""
-    attended = chosen.attention > 0.5
+def _with_roles(event: Event, part: Generation, argument: Identification | None) -> Event:
+    """Says who moves, once it is known who is attended."""
+    attended = event.attention > 0.5
     agent = event.marker
     first = attended & (np.cumsum(attended, axis=1) == 1)
     movable = {
@@ -166,7 +176,7 @@ def _with_roles(event: Event, chosen: Event, part: Generation, argument: Identif
         "pusher": agent | first,
     }[part.actor]
     attention = movable if part.references[1] == 0 else attended
-    return chosen.replace(movable=movable, attention=attention.astype(np.float64))
+    return event.replace(movable=movable, attention=attention.astype(np.float64))
 
 
 def generation_scenes(
@@ -191,15 +201,16 @@ def generation_scenes(
 
     def propose(rows: Streams, tries: Streams) -> Draft:
         counts = entity_counts(rows, n_entities)
-        event = random_scene(tries, counts, width, frames=part.frames)
+        event = random_scene(tries, counts, width, frames=0)
         chosen = _cast(rows, counts, width, wanted, reserved, int(argument is not None))
         event = event.replace(marker=(np.arange(width) < reserved) & event.present)
         cast = event.replace(attention=chosen.astype(np.float64))
         valid = np.ones(len(counts), dtype=bool)
         if argument is not None:
             (cast,), valid = _identified(rows, tries, event, chosen, argument)
-        start = _with_roles(event, cast, part, argument)
-        start = part.script(tries.fork("script"), start) if part.script else start
+        start = _with_roles(cast, part, argument)
+        start = start.replace(positions=np.repeat(start.positions, part.frames + 1, axis=1))
+        start = _absent_at_rest(part.script(tries.fork("script"), start)) if part.script else start
         solution = start.replace(positions=part.solve(tries.fork("solve"), start))
         valid &= nobody_overlaps(start) & inside_world(start) & inside_world(solution) & _in_time(solution)
         valid &= (part.error(start) > part.tolerance) & (part.error(solution) <= EXACT)

@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Float
 
 from .event import Array
-from .geometry import hinge, length, mean, namespace, pairwise, root, root_mean_square
+from .geometry import at_least, at_most, hinge, length, mean, namespace, pairwise, root, root_mean_square, total
 
 Distance: TypeAlias = Callable[[Array, Array], Array]
 Projection: TypeAlias = Callable[[Array, Array], Array]
@@ -79,9 +79,8 @@ def polygon(sides: int) -> Template:
 
 
 def clamped(values: Array, low: float, high: float) -> Array:
-    """Values cut to a range, in functions that both NumPy and torch run fast."""
-    xp = namespace(values)
-    return xp.minimum(xp.maximum(values, xp.full_like(values, low)), xp.full_like(values, high))
+    """Values cut to a range."""
+    return at_most(at_least(values, low), high)
 
 
 def _gather(points: Array, weights: Array, size: int) -> tuple[Array, Array]:
@@ -97,24 +96,24 @@ def _scatter(points: Array, weights: Array, slots: Array, places: Array) -> Arra
     """All points, the meant ones put to ``places``, (..., K, 2), by slot."""
     xp = namespace(points)
     hit = (slots[..., None] == xp.arange(points.shape[-2])) & (weights[..., None, :] > 0.5)
-    moved = xp.sum(xp.where(hit[..., None], places[..., None, :], xp.zeros_like(places[..., None, :])), axis=-3)
+    moved = total(xp.where(hit[..., None], places[..., None, :], xp.zeros_like(places[..., None, :])), axis=-3)
     return xp.where(xp.any(hit, axis=-2)[..., None], moved, points)
 
 
 def _miscount(weights: Array, size: int) -> Array:
     """A whole unit for each point too many or too few."""
     xp = namespace(weights)
-    return xp.abs(xp.sum(weights, axis=-1) - size)
+    return xp.abs(total(weights, axis=-1) - size)
 
 
 def _correlate(points: Array, shape: Template) -> tuple[Array, Array, Array, Array]:
     """Centre, centred points, and both parts of <z, p> for every assignment, (..., O)."""
     xp = namespace(points)
     corners = xp.asarray(shape.corners, dtype=points.dtype)
-    centre = xp.mean(points, axis=-2, keepdims=True)
+    centre = total(points, axis=-2)[..., None, :] / points.shape[-2]
     p = (points - centre)[..., None, :, :]
-    real = xp.sum(corners[..., 0] * p[..., 0] + corners[..., 1] * p[..., 1], axis=-1)
-    imaginary = xp.sum(corners[..., 0] * p[..., 1] - corners[..., 1] * p[..., 0], axis=-1)
+    real = total(corners[..., 0] * p[..., 0] + corners[..., 1] * p[..., 1], axis=-1)
+    imaginary = total(corners[..., 0] * p[..., 1] - corners[..., 1] * p[..., 0], axis=-1)
     return centre, points - centre, real, imaginary
 
 
@@ -131,7 +130,7 @@ def to_template(shape: Template) -> Distance:
         _, centred, real, imaginary = _correlate(meant, shape)
         match = root(xp.max(real * real + imaginary * imaginary, axis=-1))
         scale = _scale(match, shape.size)
-        squared = xp.sum(centred * centred, axis=(-2, -1)) - 2 * scale * match + scale * scale
+        squared = total(total(centred * centred)) - 2 * scale * match + scale * scale
         return root(hinge(squared) / shape.size) + _miscount(weights, shape.size)
 
     return distance
@@ -176,7 +175,7 @@ def to_rectangle(points: Array, weights: Array) -> Array:
     meant, _ = _gather(points, weights, 4)
     skew, u, v, side = _rectangle_parts(meant)
     unequal = length(u) - length(v)
-    squared = xp.sum(skew * skew, axis=-1) + unequal * unequal / 4
+    squared = total(skew * skew, axis=-1) + unequal * unequal / 4
     return xp.min(root(squared) + hinge(SHORTEST_SIDE - side), axis=-1) + _miscount(weights, 4)
 
 
@@ -201,21 +200,21 @@ def _ranks(values: Array, weights: Array) -> Array:
     slots = xp.arange(values.shape[-1])
     mine, other = values[..., :, None], values[..., None, :]
     before = (other < mine) | ((other == mine) & (slots < slots[:, None]))
-    return xp.sum(xp.where(before, weights[..., None, :], xp.zeros_like(mine)), axis=-1)
+    return total(xp.where(before, weights[..., None, :], xp.zeros_like(mine)), axis=-1)
 
 
 def _circle_places(points: Array, weights: Array) -> Array:
     """Places evenly spread on the best circle, in the points' order around their mean, (..., N, 2)."""
     xp = namespace(points)
-    count = xp.sum(weights, axis=-1)[..., None]
+    count = total(weights, axis=-1)[..., None]
     centre = mean(points, weights)[..., None, :]
     p = points - centre
     angle = 2 * np.pi * _ranks(xp.atan2(p[..., 1], p[..., 0]), weights) / count
     cosine, sine = xp.cos(angle) * weights, xp.sin(angle) * weights
-    real = xp.sum(cosine * p[..., 0] + sine * p[..., 1], axis=-1)[..., None] / count
-    imaginary = xp.sum(cosine * p[..., 1] - sine * p[..., 0], axis=-1)[..., None] / count
+    real = total(cosine * p[..., 0] + sine * p[..., 1], axis=-1)[..., None] / count
+    imaginary = total(cosine * p[..., 1] - sine * p[..., 0], axis=-1)[..., None] / count
     radius = root(real * real + imaginary * imaginary)
-    factor = clamped(radius, *RADII) / xp.maximum(radius, xp.full_like(radius, 1e-9))
+    factor = clamped(radius, *RADII) / at_least(radius, 1e-9)
     real, imaginary = real * factor, imaginary * factor
     return centre + xp.stack([cosine * real - sine * imaginary, cosine * imaginary + sine * real], axis=-1)
 
@@ -236,7 +235,7 @@ def main_axis(points: Array, weights: Array) -> tuple[Array, Array]:
     centre = mean(points, weights)[..., None, :]
     p = points - centre
     xx, yy, xy = (
-        xp.sum(p[..., i] * p[..., j] * weights, axis=-1) for i, j in ((0, 0), (1, 1), (0, 1))
+        total(p[..., i] * p[..., j] * weights, axis=-1) for i, j in ((0, 0), (1, 1), (0, 1))
     )
     angle = xp.atan2(2 * xy, xx - yy) / 2
     return centre, xp.stack([xp.cos(angle), xp.sin(angle)], axis=-1)[..., None, :]
@@ -273,17 +272,41 @@ def to_line(*axes: tuple[float, float]) -> Distance:
     return distance
 
 
+def _spread(along: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Nearest coordinates with neighbours ``SPACING`` apart, in the same order, (..., N).
+
+    With the due spacing taken off, this is isotonic regression, whose solution is the max-min of
+    means (Robertson, Wright, Dykstra: Order restricted statistical inference, 1988, theorem 1.4.4).
+    """
+    aim = SPACING + 1e-6
+    rank = np.where(weights > 0.5, _ranks(along, weights), np.arange(weights.shape[-1]) + 100.0)
+    order = np.argsort(rank, axis=-1)
+    kept = np.take_along_axis(weights, order, -1)
+    excess = np.take_along_axis(along, order, -1) - aim * np.arange(weights.shape[-1])
+    sums = np.cumsum(np.where(kept > 0.5, excess, 0.0), axis=-1)
+    sums = np.concatenate([np.zeros_like(sums[..., :1]), sums], axis=-1)
+    first, last = np.arange(weights.shape[-1])[:, None], np.arange(weights.shape[-1])
+    means = (sums[..., None, 1:] - sums[..., :-1, None]) / np.maximum(last - first + 1, 1)
+    ends = (last >= first) & (kept[..., None, :] > 0.5)
+    means = np.where(ends, means, np.inf)
+    smallest = np.minimum.accumulate(means[..., ::-1], axis=-1)[..., ::-1]
+    smallest = np.where(last >= first, smallest, -np.inf)
+    fitted = np.where(kept > 0.5, smallest.max(-2), 0.0) + aim * np.arange(weights.shape[-1])
+    return np.take_along_axis(fitted, np.argsort(order, axis=-1), -1)
+
+
 def onto_line(*axes: tuple[float, float]) -> Projection:
-    """Projection onto the nearest such line (NumPy)."""
+    """Projection onto the nearest such line, neighbours pushed apart along it (NumPy)."""
 
     def project(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        options = [np.array(axis) for axis in axes] or [main_axis(points, weights)[1]]
-        across = np.stack([_across(points, weights, option) for option in options])
-        normals = np.stack([np.broadcast_to(np.stack([-o[..., 1], o[..., 0]], -1), points.shape) for o in options])
-        best = np.argmin((across**2 * weights).sum(-1), axis=0)[None, ..., None]
-        height = np.take_along_axis(across, best, 0)[0] * weights
-        normal = np.take_along_axis(normals, best[..., None], 0)[0]
-        return np.asarray(points - height[..., None] * normal)
+        options = [np.broadcast_to(np.array(a), (*points.shape[:-2], 1, 2)) for a in axes]
+        options = options or [main_axis(points, weights)[1]]
+        away = np.stack([(_across(points, weights, option) ** 2 * weights).sum(-1) for option in options])
+        best = np.argmin(away, axis=0)
+        axis = np.where((best == 0)[..., None, None], options[0], options[-1])
+        centre = mean(points, weights)[..., None, :]
+        along = _spread(((points - centre) * axis).sum(-1), weights)
+        return np.where(weights[..., None] > 0.5, centre + along[..., None] * axis, points)
 
     return project
 
@@ -292,12 +315,13 @@ def _even_places(points: Array, weights: Array) -> Array:
     """Evenly spaced places along the main axis, in the points' order along it, (..., N, 2)."""
     xp = namespace(points)
     centre, axis = main_axis(points, weights)
-    count = xp.sum(weights, axis=-1)[..., None]
-    along = xp.sum((points - centre) * axis, axis=-1)
+    count = total(weights, axis=-1)[..., None]
+    along = total((points - centre) * axis, axis=-1)
     step = (_ranks(along, weights) - (count - 1) / 2) * weights
-    spacing = xp.sum(step[..., None] * (points - centre), axis=-2) / xp.sum(step * step, axis=-1)[..., None]
+    squares = total(step * step, axis=-1)[..., None]
+    spacing = total(step[..., None] * (points - centre), axis=-2) / at_least(squares, 0.5)
     size = length(spacing)[..., None]
-    spacing = spacing * (clamped(size, SPACING, 0.6) / xp.maximum(size, xp.full_like(size, 1e-9)))
+    spacing = spacing * (clamped(size, SPACING, 0.6) / at_least(size, 1e-9))
     return centre + step[..., None] * spacing[..., None, :]
 
 

@@ -20,6 +20,30 @@ TaskSplit: TypeAlias = Literal["train", "held_out_pair", "held_out_concept"]
 _HELD_OUT_SHARE = 5
 """One pair in five is held out."""
 
+_HOPELESS: dict[str, tuple[str, ...]] = {
+    "far": ("furthest",),
+    "left_of": ("right_of", "offset"),
+    "right_of": ("left_of",),
+    "above": ("below",),
+    "below": ("above", "offset"),
+    "inside": (
+        "near",
+        "line",
+        "horizontal_line",
+        "vertical_line",
+        "diagonal_line",
+        "evenly_spaced_line",
+    ),
+    "opposite_of": ("far",),
+    "ring": ("offset",),
+    "rectangle": ("horizontal_line", "vertical_line", "diagonal_line", "evenly_spaced_line"),
+    "cluster": ("near",),
+    "after": ("near",),
+    "orbit": ("far",),
+    "avoid": ("near", "offset", "ring"),
+}
+"""Arguments over which an action is done from the start, or cannot be done within the walls."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -58,8 +82,9 @@ class Task:
     @property
     def generation(self) -> Generation:
         """The action's ground truth."""
-        assert self.action.generation is not None, "checked when the task was made"
-        return self.action.generation
+        part = self.action.generation
+        assert part is not None, "checked when the task was made"
+        return part
 
     @property
     def recogniser(self) -> Identification | None:
@@ -134,6 +159,8 @@ def why_not(action: Concept, argument: Concept) -> str | None:
         return f"{action.name!r} is about {wanted} entities, {argument.name!r} selects {part.counts}"
     if action.name == argument.name or action.name in argument.implies:
         return f"{argument.name!r} entities satisfy {action.name!r} from the start"
+    if argument.name in _HOPELESS.get(action.name, ()):
+        return f"{action.name!r} over {argument.name!r} is satisfied from the start, or never can be"
     if part.overlap:
         return f"{argument.name!r} entities lie on one another from the start"
     if least_entities(action.generation, part) > most_entities(action.generation, part):

@@ -1,1 +1,1 @@
-"""."""
+"""How well it works: rates, speed, and the pages that show them."""

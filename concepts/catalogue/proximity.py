@@ -8,7 +8,7 @@ import numpy as np
 
 from ..concept import Concept, as_found, membership, relation
 from ..event import COLORS, Array, Event
-from ..geometry import as_weights, length, mean, minimum_over, namespace, pairwise
+from ..geometry import as_weights, length, mean, minimum_over, namespace, pairwise, total
 from ..scene import one_hot_colors
 from ..streams import Streams
 from .extremes import behind_best
@@ -95,7 +95,7 @@ def _move_to(name: str, sign: int, *, held_out: bool = False) -> Concept:
         xp = namespace(event.initial)
         hit = chosen(event, references)[..., None] == xp.arange(event.initial.shape[-2])
         points = xp.broadcast_to(event.final[..., None, :, :], (*hit.shape, 2))
-        return xp.sum(xp.where(hit[..., None], points, xp.zeros_like(points)), axis=-2)
+        return total(xp.where(hit[..., None], points, xp.zeros_like(points)), axis=-2)
 
     def deviation(event: Event, references: Array) -> Array:
         return length(event.final - target(event, references))

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..concept import TOLERANCE, Concept, Deviation, Proposal, membership, planted, relation
 from ..event import Array, Event
-from ..geometry import hinge, length, mean, minimum_over, namespace, pairwise, to_segment
+from ..geometry import as_weights, hinge, length, mean, minimum_over, namespace, pairwise, to_segment, total
 from ..scene import EDGE
 from ..streams import Streams
 
@@ -99,15 +99,11 @@ def between(event: Event, references: Array) -> Array:
 
 
 def _two(event: Event, references: Array) -> tuple[Array, Array]:
-    """Positions of the first and of the last reference, (..., 2) each."""
-    xp = namespace(event.final)
-    slots = xp.arange(event.final.shape[-2])
-    attended = references > 0.5
-    first = xp.argmax(xp.where(attended, -slots - 1, -len(slots) - 1), axis=-1)[..., None]
-    last = xp.argmax(xp.where(attended, slots, -1), axis=-1)[..., None]
-    pick = (slots == first)[..., None], (slots == last)[..., None]
-    zero = xp.zeros_like(event.final)
-    return tuple(xp.sum(xp.where(p, event.final, zero), axis=-2) for p in pick)  # type: ignore[return-value]
+    """Positions of the first reference, and of the other one, (..., 2) each."""
+    xp = namespace(references)
+    first = as_weights((xp.cumulative_sum(references, axis=-1) < 1.5) & (references > 0.5), references)
+    start = total(event.final * first[..., None], axis=-2)
+    return start, total(event.final * references[..., None], axis=-2) - start
 
 
 def _propose_between(streams: Streams, event: Event, references: Array) -> np.ndarray:
@@ -130,7 +126,7 @@ def inside(event: Event, references: Array) -> Array:
     unit = along / xp.where(pairs, length(along), xp.ones_like(along[..., 0]))[..., None]
     outward = xp.stack([unit[..., 1], -unit[..., 0]], axis=-1)
     offset = points[..., None, None, :, :] - points[..., :, None, None, :]
-    height = xp.sum(outward[..., None, :] * offset, axis=-1)
+    height = total(outward[..., None, :] * offset, axis=-1)
     behind = xp.all((height <= 1e-6) | ~attended[..., None, None, :], axis=-1)
     edge = (pairs & behind)[..., None]
     depth = xp.max(xp.where(edge, height, xp.full_like(height, -10.0)), axis=(-3, -2))

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..concept import Concept, Deviation, Identification, Proposal, Script, membership, moved, relation
 from ..event import FRAME_SECONDS, Array, Event
-from ..geometry import cross, hinge, length, namespace, root_mean_square
+from ..geometry import cross, hinge, length, namespace, root_mean_square, total
 from ..motion import first_of, pursue, set_moving, travel, wander
 from ..scene import one_hot_colors
 from ..streams import Streams
@@ -35,10 +35,9 @@ ORBIT_ANGLE = 1.75 * np.pi
 def _track(event: Event, references: Array) -> Array:
     """Mean position of the references at every state, (..., T+1, 1, 2)."""
     xp = namespace(event.positions)
-    weights = references[..., None, :, None]
-    total = xp.sum(weights, axis=-2, keepdims=True)
-    weighted = xp.sum(event.positions * weights, axis=-2, keepdims=True)
-    return weighted / xp.where(total > 0, total, xp.ones_like(total))
+    mass = total(references)[..., None, None, None]
+    weighted = total(event.positions * references[..., None, :, None], axis=-2)[..., None, :]
+    return weighted / xp.where(mass > 0, mass, xp.ones_like(mass))
 
 
 def _distances(event: Event, references: Array) -> Array:
@@ -80,7 +79,7 @@ def approach(event: Event, references: Array) -> Array:
     """What is left to ``NEAR`` in the end, plus all retreats on the way, (..., N)."""
     distance = _distances(event, references)
     retreat = hinge(distance[..., 1:, :] - distance[..., :-1, :] - 0.01)
-    return hinge(distance[..., -1, :] - NEAR) + namespace(retreat).sum(retreat, axis=-2)
+    return hinge(distance[..., -1, :] - NEAR) + total(retreat, axis=-2)
 
 
 def follow(event: Event, references: Array) -> Array:
@@ -125,7 +124,7 @@ def orbit(event: Event, references: Array) -> Array:
     relative = event.positions - _track(event, references)
     away = xp.abs(length(relative) - ORBIT_RADIUS)
     old, new = relative[..., :-1, :, :], relative[..., 1:, :, :]
-    turned = xp.sum(xp.atan2(cross(old, new), xp.sum(old * new, axis=-1)), axis=-2)
+    turned = total(xp.atan2(cross(old, new), total(old * new, axis=-1)), axis=-2)
     missing = hinge(ORBIT_ANGLE - xp.abs(turned)) * ORBIT_RADIUS
     return _over_time(away, away.shape[-2] // 4) + missing
 

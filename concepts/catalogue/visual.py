@@ -8,7 +8,7 @@ import numpy as np
 
 from ..concept import Concept, Deviation, membership
 from ..event import COLORS, Array, Event
-from ..geometry import hinge, namespace
+from ..geometry import hinge, namespace, total
 from ..scene import LARGE, SMALL, one_hot_colors, random_sizes
 from ..streams import Streams
 
@@ -30,17 +30,17 @@ def of_colour(channel: int) -> Deviation:
 def same_colour(event: Event, references: Array) -> Array:
     """Deviation from the marker's colour: 0 or 1, (..., N)."""
     xp = namespace(event.colors)
-    colour = xp.sum(event.colors * references[..., None], axis=-2)
-    return 1 - xp.sum(event.colors * colour[..., None, :], axis=-1)
+    colour = total(event.colors * references[..., None], axis=-2)
+    return 1 - total(event.colors * colour[..., None, :], axis=-1)
 
 
 def odd_colour(event: Event, references: Array) -> Array:
     """How many others share one's colour, (..., N); 1 at least where all colours differ."""
     xp = namespace(event.colors)
     candidates = xp.where(event.candidates, xp.ones_like(event.sizes), xp.zeros_like(event.sizes))
-    totals = xp.sum(event.colors * candidates[..., None], axis=-2)
-    alike = xp.sum(event.colors * totals[..., None, :], axis=-1) - candidates
-    several = xp.sum(xp.astype(totals > 1.5, totals.dtype), axis=-1)
+    totals = total(event.colors * candidates[..., None], axis=-2)
+    alike = total(event.colors * totals[..., None, :], axis=-1) - candidates
+    several = total(xp.astype(totals > 1.5, totals.dtype), axis=-1)
     return xp.where((several > 0.5)[..., None], alike, xp.ones_like(alike))
 
 

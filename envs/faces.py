@@ -1,0 +1,479 @@
+"""The two faces of a world: Gymnasium's single environment, and its vector environment.
+
+A world steps batches and remembers nothing. The faces hold the state, the random keys and the
+rules of the interface. The single environment is the batch of one: row i of a vector environment
+that is seeded with a list equals the single environment with that seed, to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.error import ResetNeeded
+from gymnasium.utils.seeding import np_random
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from ..concepts.event import Event, check_event
+from ..concepts.streams import Streams, mix
+from .state import Observation, Outcome, World, overwrite, take
+from .viewer import HeatMap, Viewer
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_AHEAD = 16
+"""Episodes drawn at once."""
+
+_SLACK = 1e-5
+"""How far beyond [-1, 1] rounding may take an action."""
+
+
+def episode_keys(first: np.ndarray, episodes: np.ndarray) -> Streams:
+    """Streams of the given episodes, (B,), of environments whose first keys, (B,), came from their seeds."""
+    return Streams(mix(first + episodes.astype(np.uint64) * _GOLDEN))
+
+
+def first_key(rng: np.random.Generator) -> np.uint64:
+    """The key that an environment's seed stands for."""
+    return np.uint64(rng.integers(0, 2**64, dtype=np.uint64))
+
+
+def check_actions(actions: object, shape: tuple[int, ...]) -> np.ndarray:
+    """Actions as float32 of the given shape.
+
+    Raises:
+        TypeError: They are not numbers.
+        ValueError: Another shape, NaN, or values outside [-1, 1].
+    """
+    array = np.asarray(actions)
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"the action has dtype {array.dtype}, expected float32")
+    if array.shape != shape:
+        raise ValueError(f"the action has shape {array.shape}, expected {shape}")
+    array = array.astype(np.float32)
+    largest = np.maximum.reduce(np.abs(array), axis=None)
+    if not largest <= 1 + _SLACK:
+        raise ValueError(
+            f"the action holds {'NaN' if np.isnan(largest) else largest}; expected values in [-1, 1] "
+            f"of shape {shape}: clip or rescale them"
+        )
+    return array
+
+
+def check_options(options: dict[str, Any] | None, known: tuple[str, ...]) -> dict[str, Any]:
+    """A copy of the options.
+
+    Raises:
+        ValueError: Some option is unknown.
+    """
+    options = dict(options or {})
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise ValueError(f"unknown reset options {unknown}; known are {list(known)}")
+    return options
+
+
+def batched_scene(scene: Event, rows: int) -> Event:
+    """A scene from outside, checked, as a batch.
+
+    Raises:
+        TypeError: It is no event, or a field has a wrong dtype.
+        ValueError: A wrong shape, NaN, or another number of rows.
+    """
+    check_event(scene)
+    scene = scene.map(np.asarray)
+    if scene.sizes.ndim == 1:
+        scene = scene.map(lambda array: np.repeat(array[None], rows, axis=0))
+    if scene.sizes.shape[:-1] != (rows,):
+        raise ValueError(f"the scene has batch shape {scene.sizes.shape[:-1]}, expected () or ({rows},)")
+    reach = np.abs(scene.positions).max(axis=(1, 3)) + scene.sizes
+    if np.any(np.where(scene.present, reach, 0) > 1 + 1e-6):
+        raise ValueError("some disc of the scene reaches beyond the walls at -1 and 1")
+    return scene
+
+
+class ConceptEnv(gym.Env[Observation, np.ndarray]):
+    """A world as a single environment.
+
+    Args:
+        world: What is stepped.
+        render_mode: "rgb_array", "human" or None; "rgb_array_list" through ``gymnasium.make``.
+        heatmap: Maps points, (P, 2), and the event so far to energies, (P,), drawn underneath.
+
+    Raises:
+        ValueError: An unknown render mode.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": ["human", "rgb_array"], "render_fps": 20}  # noqa: RUF012
+
+    def __init__(
+        self, world: World[Any], render_mode: str | None = None, heatmap: HeatMap | None = None
+    ) -> None:
+        """See the class."""
+        check_render_mode(render_mode)
+        self.metadata = {**type(self).metadata, "render_fps": round(1 / world.dt)}
+        self.world = world
+        self.observation_space = world.observation_space
+        self.action_space = world.action_space
+        self._action_shape = world.action_space.shape
+        self.render_mode = render_mode
+        self.viewer = Viewer(heatmap=heatmap, fps=self.metadata["render_fps"])
+        self.state: Any = None
+        self._key: np.uint64 | None = None
+        self._episode = 0
+        self._ready: list[Any] = []
+        self._over = False
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Starts an episode.
+
+        Args:
+            seed: Starts the sequence of scenes anew; the same seed gives the same episodes.
+            options: "scene": an ``Event`` to start from, with positions (N, 2) in one state or in
+                T + 1. "task": another task, whose scenes fit into the same spaces.
+
+        Raises:
+            TypeError: A scene or task of the wrong type.
+            ValueError: An unknown option, a scene that does not fit, a task that does not fit.
+        """
+        options = check_options(options, ("scene", "task"))
+        super().reset(seed=seed)
+        self._episode += 1
+        if seed is not None or self._key is None:
+            self._key, self._episode, self._ready = first_key(self.np_random), 0, []
+        if "task" in options:
+            self.world, self._ready = self.world.with_task(self.world.find_task(options["task"])), []
+        following = self._next_state()
+        if "scene" in options:
+            following = self.world.begin_at(batched_scene(options["scene"], 1))
+        self.state = following
+        self._over = False
+        self.viewer.clear()
+        if self.render_mode == "human":
+            self.render()
+        return self._observation(), _scalars(self.world.info(self.state))
+
+    def step(self, action: np.ndarray) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Advances by one step.
+
+        Raises:
+            ResetNeeded: The episode is over, or none has begun.
+            TypeError: The action does not consist of numbers.
+            ValueError: The action has another shape, or holds NaN or values outside [-1, 1].
+        """
+        if self.state is None or self._over:
+            raise ResetNeeded("the episode is over: call reset()" if self._over else "call reset() before step()")
+        actions = check_actions(action, self._action_shape)[None]
+        self.state, outcome = self.world.advance(self.state, actions)
+        terminated, truncated = bool(outcome.terminated[0]), bool(outcome.truncated[0])
+        self._over = terminated or truncated
+        if self.render_mode == "human":
+            self.render()
+        return self._observation(), float(outcome.reward[0]), terminated, truncated, _scalars(outcome.info)
+
+    def _next_state(self) -> Any:  # noqa: ANN401  (the world's state)
+        """The state that the next episode starts in; they are drawn ahead, which is cheaper in batches."""
+        if not self._ready:
+            ahead = np.arange(self._episode, self._episode + (1 if self._episode == 0 else _AHEAD))
+            drawn = self.world.begin(episode_keys(np.repeat(self._key, len(ahead)), ahead))  # type: ignore[arg-type]
+            self._ready = [take(drawn, slice(i, i + 1)) for i in reversed(range(len(ahead)))]
+        return self._ready.pop()
+
+    def _observation(self) -> Observation:
+        return {key: value[0] for key, value in self.world.observe(self.state).items()}
+
+    def render(self) -> np.ndarray | None:  # type: ignore[override]
+        """Draws the present state: an image (H, W, 3) of uint8, or None in the mode "human"."""
+        if self.render_mode is None:
+            gym.logger.warn("render() does nothing: make the environment with render_mode='rgb_array'")
+            return None
+        if self.state is None:
+            raise ResetNeeded("call reset() before render()")
+        hand = self.world.hand(self.state)
+        frame = self.viewer.draw(self.event, None if hand is None else hand[0], self.world.task.name)
+        if self.render_mode == "human":
+            self.viewer.show(frame)
+            return None
+        return frame
+
+    @property
+    def event(self) -> Event:
+        """What has happened so far in this episode, (T+1, N, 2); a copy."""
+        if self.state is None:
+            raise ResetNeeded("no episode has begun: call reset()")
+        return self.world.event(self.state)[0].map(np.copy)
+
+    @property
+    def task(self) -> Any:  # noqa: ANN401  (a Task, or a Concept to identify)
+        """What is to be done."""
+        return self.world.task
+
+    def demonstrations(self, k: int = 5, seed: int = 0) -> Event:
+        """``k`` events, (k, T+1, N, 2), that show the task, from the seed alone."""
+        return self.world.demonstrations(k, seed)
+
+    def compute_reward(
+        self, achieved_goal: np.ndarray, desired_goal: np.ndarray, info: object
+    ) -> np.ndarray | float:
+        """Reward of the goal variant, (...,), of goals (..., 2 N); ``info`` is not looked at.
+
+        Raises:
+            ValueError: This is not the goal variant.
+        """
+        reward = self.world.goal_reward(np.asarray(achieved_goal), np.asarray(desired_goal))
+        return float(reward) if reward.ndim == 0 else reward
+
+    def close(self) -> None:
+        """Closes the window, if there is one; twice is fine."""
+        self.viewer.close()
+
+
+class ConceptVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray]):
+    """A world as a vector environment.
+
+    Args:
+        world: What is stepped.
+        num_envs: Number of rows, B.
+        render_mode: "rgb_array" or None.
+        autoreset_mode: When a row whose episode is over starts anew.
+        heatmap: As in ``ConceptEnv``.
+
+    Raises:
+        ValueError: An unknown render or autoreset mode, or less than one row.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 20}  # type: ignore[misc]
+
+    def __init__(
+        self,
+        world: World[Any],
+        num_envs: int = 1,
+        render_mode: str | None = None,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        heatmap: HeatMap | None = None,
+    ) -> None:
+        """See the class."""
+        if num_envs < 1:
+            raise ValueError(f"num_envs is {num_envs}, expected at least one")
+        check_render_mode(render_mode, ("rgb_array",))
+        self.autoreset_mode = AutoresetMode(autoreset_mode)
+        self.metadata = {  # type: ignore[misc]
+            **type(self).metadata,
+            "render_fps": round(1 / world.dt),
+            "autoreset_mode": self.autoreset_mode,
+        }
+        self.world = world
+        self.num_envs = num_envs
+        self.render_mode = render_mode
+        self.single_observation_space = world.observation_space
+        self.single_action_space = world.action_space
+        self.observation_space = batch_space(world.observation_space, num_envs)
+        self.action_space = batch_space(world.action_space, num_envs)
+        self.viewer = Viewer(heatmap=heatmap, fps=self.metadata["render_fps"])
+        self.state: Any = None
+        self._keys = np.zeros(num_envs, dtype=np.uint64)
+        self._episodes = np.zeros(num_envs, dtype=np.int64)
+        self._over = np.zeros(num_envs, dtype=bool)
+
+    def reset(  # type: ignore[override]
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Starts episodes in all rows, or in those of ``options["reset_mask"]``.
+
+        Args:
+            seed: One seed a row; an int s stands for s, s + 1, and so on. A row with None goes on
+                with its own sequence of scenes.
+            options: "reset_mask": rows to reset, (B,) bool. "scene": an ``Event``, one for all rows
+                or a batch of them. "task": as in ``ConceptEnv``, for all rows at once.
+
+        Raises:
+            TypeError: An option of the wrong type.
+            ValueError: An unknown option, or one that does not fit.
+        """
+        options = check_options(options, ("scene", "task", "reset_mask"))
+        rows = self._rows(options.pop("reset_mask", None))
+        if "task" in options:
+            if not rows.all():
+                raise ValueError("a task can only be set for all rows at once: leave reset_mask out")
+            self.world = self.world.with_task(self.world.find_task(options["task"]))
+        self._reseed(seed, rows)
+        if "scene" in options:
+            fresh = self.world.begin_at(batched_scene(options["scene"], int(rows.sum())))
+        else:
+            fresh = self._begin(rows)
+        self.state = fresh if rows.all() else overwrite(self.state, rows, fresh)
+        self._over &= ~rows
+        info = {key: np.where(rows, value, 0).astype(value.dtype) for key, value in self._info().items()}
+        return self.world.observe(self.state), _with_masks(info, rows)
+
+    def _rows(self, mask: object) -> np.ndarray:
+        if mask is None:
+            return np.ones(self.num_envs, dtype=bool)
+        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
+            raise TypeError(f"reset_mask is {mask!r}, expected a NumPy array of bool")
+        if mask.shape != (self.num_envs,) or not mask.any():
+            raise ValueError(f"reset_mask is {mask}, expected shape ({self.num_envs},) with some True")
+        if self.state is None and not mask.all():
+            raise ResetNeeded("reset all rows before resetting some")
+        return mask
+
+    def _reseed(self, seed: int | Sequence[int | None] | None, rows: np.ndarray) -> None:
+        self._episodes[rows] += 1
+        if isinstance(seed, (int, np.integer)):
+            seed = [int(seed) + i for i in range(self.num_envs)]
+        fresh = seed if seed is not None else [None] * self.num_envs
+        if len(fresh) != self.num_envs:
+            raise ValueError(f"got {len(fresh)} seeds for {self.num_envs} rows")
+        if seed is not None and fresh[0] is not None:
+            self._np_random, self._np_random_seed = np_random(int(fresh[0]))
+        for row in np.flatnonzero(rows):
+            if fresh[row] is not None:
+                self._keys[row] = first_key(np_random(int(fresh[row]))[0])  # type: ignore[arg-type]
+            elif self.state is None:
+                self._keys[row] = first_key(self.np_random)
+            else:
+                continue
+            self._episodes[row] = 0
+
+    def _begin(self, rows: np.ndarray) -> Any:  # noqa: ANN401  (the world's state)
+        return self.world.begin(episode_keys(self._keys[rows], self._episodes[rows]))
+
+    def _info(self) -> dict[str, np.ndarray]:
+        return self.world.info(self.state)
+
+    def step(
+        self, actions: np.ndarray
+    ) -> tuple[Observation, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        """Advances all rows by one step.
+
+        A row whose episode is over starts anew: in the next step, which ignores its action and pays
+        nothing (NEXT_STEP), or in the same one, which then reports "final_obs" and "final_info"
+        (SAME_STEP).
+
+        Raises:
+            ResetNeeded: No episode has begun, or, without autoreset, some row's episode is over.
+            TypeError: The actions do not consist of numbers.
+            ValueError: The actions have another shape, or hold NaN or values outside [-1, 1].
+        """
+        if self.state is None:
+            raise ResetNeeded("call reset() before step()")
+        if self.autoreset_mode is AutoresetMode.DISABLED and self._over.any():
+            raise ResetNeeded("some episodes are over: call reset(options={'reset_mask': ...})")
+        actions = check_actions(actions, self.action_space.shape or ())
+        stale = self._over
+        self.state, outcome = self.world.advance(self.state, actions)
+        if stale.any():
+            self._restart(stale)
+            outcome = _blanked(outcome, stale, self._info())
+        self._over = outcome.terminated | outcome.truncated
+        info = _with_masks(outcome.info, np.ones(self.num_envs, dtype=bool), without=stale)
+        if self.autoreset_mode is AutoresetMode.SAME_STEP and self._over.any():
+            info = self._finish(self._over, info)
+            self._over = np.zeros_like(self._over)
+        return self.world.observe(self.state), outcome.reward, outcome.terminated, outcome.truncated, info
+
+    def _restart(self, rows: np.ndarray) -> None:
+        self._episodes[rows] += 1
+        fresh = self._begin(rows)
+        self.state = fresh if rows.all() else overwrite(self.state, rows, fresh)
+
+    def _finish(self, rows: np.ndarray, info: dict[str, Any]) -> dict[str, Any]:
+        """Starts the rows anew within the step, and reports how they ended."""
+        last = self.world.observe(self.state)
+        final = np.full(self.num_envs, None, dtype=object)
+        for row in np.flatnonzero(rows):
+            final[row] = {key: value[row].copy() for key, value in last.items()}
+        ended = {key: np.where(rows, v, 0).astype(v.dtype) for key, v in info.items() if key[0] != "_"}
+        self._restart(rows)
+        for key, value in self._info().items():
+            info[key] = np.where(rows, value, info[key])
+        for key in [key for key in info if key.startswith("reward_")]:
+            info[key], info[f"_{key}"] = np.where(rows, 0.0, info[key]), ~rows
+        return info | {
+            "final_obs": final,
+            "_final_obs": rows.copy(),
+            "final_info": _with_masks(ended, rows),
+            "_final_info": rows.copy(),
+        }
+
+    def render(self) -> tuple[np.ndarray, ...] | None:  # type: ignore[override]
+        """One image, (H, W, 3) of uint8, for every row."""
+        if self.render_mode is None:
+            gym.logger.warn("render() does nothing: make the environment with render_mode='rgb_array'")
+            return None
+        if self.state is None:
+            raise ResetNeeded("call reset() before render()")
+        events = self.world.event(self.state)
+        hands, name = self.world.hand(self.state), self.world.task.name
+        return tuple(
+            self.viewer.draw(events[i], None if hands is None else hands[i], name, trails=False)
+            for i in range(self.num_envs)
+        )
+
+    @property
+    def event(self) -> Event:
+        """What has happened so far in every row, (B, T+1, N, 2); a copy."""
+        if self.state is None:
+            raise ResetNeeded("no episode has begun: call reset()")
+        return self.world.event(self.state).map(np.copy)
+
+    @property
+    def task(self) -> Any:  # noqa: ANN401  (a Task, or a Concept to identify)
+        """What is to be done."""
+        return self.world.task
+
+    def demonstrations(self, k: int = 5, seed: int = 0) -> Event:
+        """``k`` events, (k, T+1, N, 2), that show the task, from the seed alone."""
+        return self.world.demonstrations(k, seed)
+
+    def compute_reward(self, achieved_goal: np.ndarray, desired_goal: np.ndarray, info: object) -> np.ndarray:
+        """Reward of the goal variant, (...,), of goals (..., 2 N).
+
+        Raises:
+            ValueError: This is not the goal variant.
+        """
+        return self.world.goal_reward(np.asarray(achieved_goal), np.asarray(desired_goal))
+
+    def close_extras(self, **kwargs: object) -> None:
+        """Closes the viewer."""
+        self.viewer.close()
+
+
+def check_render_mode(mode: str | None, known: tuple[str, ...] = ("human", "rgb_array")) -> None:
+    """Checks a render mode.
+
+    Raises:
+        ValueError: It is none of the known ones.
+    """
+    if mode is not None and mode not in known:
+        raise ValueError(f"render_mode is {mode!r}, expected None or one of {list(known)}")
+
+
+def _scalars(info: dict[str, np.ndarray]) -> dict[str, Any]:
+    return {key: value[0].item() for key, value in info.items()}
+
+
+def _with_masks(
+    info: dict[str, np.ndarray], rows: np.ndarray, without: np.ndarray | None = None
+) -> dict[str, Any]:
+    """Adds Gymnasium's masks of which rows have a value; ``without`` has none for reward terms."""
+    masks = {
+        f"_{key}": rows & ~without if without is not None and key.startswith("reward_") else rows.copy()
+        for key in info
+    }
+    return {**info, **masks}
+
+
+def _blanked(outcome: Outcome, rows: np.ndarray, info: dict[str, np.ndarray]) -> Outcome:
+    """Rows that were restarted pay nothing, and report their new state."""
+    fresh = {key: np.where(rows, info.get(key, 0), value) for key, value in outcome.info.items()}
+    return Outcome(
+        np.where(rows, 0.0, outcome.reward),
+        outcome.terminated & ~rows,
+        outcome.truncated & ~rows,
+        {key: value.astype(outcome.info[key].dtype) for key, value in fresh.items()},
+    )

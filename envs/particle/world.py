@@ -1,0 +1,408 @@
+"""The particle world: entities as discs that are driven, carried or pushed until the concept holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, TypeAlias
+
+import numpy as np
+from gymnasium import spaces
+
+from ...concepts.concept import Concept, Generation
+from ...concepts.event import FRAME_SECONDS, Event
+from ...concepts.scene import GAP
+from ...concepts.streams import Streams
+from ...concepts.task import Task
+from ...concepts.task import task as make
+from ..scenes import Look, entity_spaces, fit, look, padded
+from ..state import Observation, Outcome, batch_last, outcome
+from . import dynamics
+from .dynamics import Bodies, Physics
+
+Control: TypeAlias = Literal["all", "one", "grab", "push"]
+Reward: TypeAlias = Literal["dense", "sparse"]
+
+HAND_RADIUS = 0.04
+PROGRESS_WEIGHT = 10.0
+"""Reward for each unit by which the error drops; success pays one in every step."""
+
+GOAL_TOLERANCE = 0.05
+"""Largest distance of any movable entity from its goal place, in the goal variant."""
+
+_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class Episode:
+    """What stays the same during B episodes with N entities, and M bodies: entities, and hand if any.
+
+    Attributes:
+        scene: The events as they run if nobody acts, positions (B, T+1, N, 2), float32.
+        solution: Positions that satisfy the task, (B, T+1, N, 2).
+        look: The constant part of the observations.
+        bodies: Constants of the bodies.
+        controlled: Which bodies the actions drive, (B, M).
+    """
+
+    scene: Event
+    solution: np.ndarray
+    look: Look
+    bodies: Bodies
+    controlled: np.ndarray
+
+
+@dataclass(frozen=True)
+class ParticleState:
+    """State of B episodes.
+
+    Attributes:
+        episode: What stays the same.
+        positions: (B, M, 2).
+        velocities: (B, M, 2).
+        held: Which body the hand carries, (B, M).
+        frames: The events so far, the future as if all stopped now, (B, T+1, N, 2); T > 1 only.
+        steps: Steps taken, (B,).
+        error: The task's error now, (B,).
+    """
+
+    episode: Episode
+    positions: np.ndarray
+    velocities: np.ndarray
+    held: np.ndarray
+    frames: np.ndarray
+    steps: np.ndarray
+    error: np.ndarray
+
+
+@dataclass(frozen=True)
+class ParticleWorld:
+    """Batched particle episodes of one task.
+
+    Attributes:
+        task: What is to be done.
+        entities: Smallest and largest number of entities in a scene.
+        width: Number of entity slots, N.
+        control: Who is driven, see ``ParticleEnv``.
+        reward: "dense" or "sparse".
+        collisions: Whether all entities repel each other.
+        goal: Whether this is the goal variant.
+        show_attention: Whether the observation tells who is attended.
+        discount: Discount of the potential in the dense reward.
+        physics: Constants.
+    """
+
+    task: Task
+    entities: tuple[int, int]
+    width: int
+    control: Control
+    reward: Reward = "dense"
+    collisions: bool = False
+    goal: bool = False
+    show_attention: bool = True
+    discount: float = 1.0
+    physics: Physics = Physics()
+
+    @property
+    def dt(self) -> float:
+        """Seconds of a step."""
+        return self.physics.dt
+
+    @cached_property
+    def _part(self) -> Generation:
+        return self.task.generation
+
+    @cached_property
+    def frames(self) -> int:
+        """T of the task's events."""
+        return self._part.frames
+
+    @cached_property
+    def horizon(self) -> int:
+        """Steps of an episode: an event's duration, or three seconds for each entity to bring home."""
+        if self.frames > 1:
+            return round(self.frames * FRAME_SECONDS / self.dt)
+        return round(_SECONDS / self.dt) * (1 if self.control in ("all", "one") else 1 + self._carries)
+
+    @property
+    def _carries(self) -> int:
+        return self._part.references[1] if self._part.actor == "attended" else 1
+
+    @cached_property
+    def has_hand(self) -> bool:
+        """Whether a hand is there beside the entities; a concept's own pusher needs none."""
+        return self.control == "grab" or (self.control == "push" and self._part.actor != "pusher")
+
+    @cached_property
+    def action_space(self) -> spaces.Box:
+        """Of one row: (N * 2,) for "all", (2,) for "one" and "push", (3,) for "grab"."""
+        size = {"all": 2 * self.width, "one": 2, "push": 2, "grab": 3}[self.control]
+        return spaces.Box(-1.0, 1.0, (size,), np.float32)
+
+    @cached_property
+    def observation_space(self) -> spaces.Dict:
+        """Of one row: a dictionary of bounded arrays, float32."""
+        bodies = self.width + self.has_hand
+        parts = entity_spaces(bodies, self.show_attention)
+        limit = 1.01 * self.physics.max_speed
+        parts |= {
+            "velocities": spaces.Box(-limit, limit, (bodies, 2), np.float32),
+            "movable": spaces.Box(0, 1, (bodies,), np.float32),
+            "time": spaces.Box(0, 1, (1,), np.float32),
+        }
+        if self._history:
+            parts["history"] = spaces.Box(-1, 1, (self.frames + 1, self.width, 2), np.float32)
+        if self.has_hand:
+            parts["hand"] = spaces.Box(0, 1, (bodies,), np.float32)
+        if self.control == "grab":
+            parts["held"] = spaces.Box(0, 1, (bodies,), np.float32)
+        if not self.goal:
+            return spaces.Dict(parts)
+        size = sum(int(np.prod(part.shape)) for part in parts.values())
+        goal = spaces.Box(-1, 1, (2 * self.width,), np.float32)
+        flat = spaces.Box(-limit, limit, (size,), np.float32)
+        return spaces.Dict({"observation": flat, "achieved_goal": goal, "desired_goal": goal})
+
+    @cached_property
+    def _shown(self) -> tuple[str, ...]:
+        return ("attention",) if self.show_attention else ()
+
+    @cached_property
+    def _history(self) -> bool:
+        return self._part.history
+
+    def begin(self, streams: Streams) -> ParticleState:
+        """Draws a scene for every row."""
+        scene, solution = self.task.scenes(streams, self.entities, self.width)
+        return self._start(scene, solution.positions, streams.fork("hand"))
+
+    def begin_at(self, scene: Event) -> ParticleState:
+        """The state in which these scenes start; entities are padded to N, single states to T + 1."""
+        scene = padded(scene, self.width, self.frames)
+        streams = Streams(np.zeros(len(scene.sizes), dtype=np.uint64))
+        solution = self._part.solve(streams.fork("solve"), scene)
+        return self._start(scene, solution, streams.fork("hand"))
+
+    def _start(self, scene: Event, solution: np.ndarray, streams: Streams) -> ParticleState:
+        scene, solution = scene.map(batch_last), batch_last(solution)
+        positions, radii = batch_last(scene.initial), scene.sizes
+        pushable = scene.movable
+        agent = scene.marker & scene.movable if self.control in ("one", "push") else scene.movable
+        controlled, solid = agent, scene.present if self.collisions else pushable
+        if self.has_hand:
+            positions = batch_last(np.concatenate([positions, _hand_place(streams, scene)], axis=1))
+            radii = _append(radii, np.float32(HAND_RADIUS))
+            controlled, solid = _append(np.zeros_like(pushable), True), _append(solid, True)
+            pushable = _append(pushable, True)
+        bodies = dynamics.make_bodies(radii, pushable, controlled, solid, self.physics)
+        velocities = np.zeros_like(positions)
+        if self.frames > 1:
+            drift = (scene.positions[:, 1] - scene.positions[:, 0]) / np.float32(FRAME_SECONDS)
+            velocities[:, : self.width] = drift * scene.present[..., None]
+        frames = scene.positions.copy() if self.frames > 1 else scene.positions[:, :0]
+        if self.frames > 1:
+            frames = np.where(scene.movable[:, None, :, None], scene.positions[:, :1], frames)
+        episode = Episode(scene, solution, look(scene, positions.shape[1]), bodies, controlled)
+        steps = np.zeros(len(radii), dtype=np.int32)
+        error = self._error(episode, positions, frames)
+        return ParticleState(episode, positions, velocities, np.zeros_like(controlled), frames, steps, error)
+
+    def advance(self, state: ParticleState, actions: np.ndarray) -> tuple[ParticleState, Outcome]:
+        """One step of every row; ``actions`` are (B, *action_space.shape), float32, in [-1, 1]."""
+        episode, held, frames = state.episode, state.held, state.frames
+        positions, velocities = dynamics.step(
+            state.positions,
+            state.velocities,
+            self._spread(actions),
+            episode.bodies,
+            self.physics,
+            contacts=self.collisions or self.control == "push",
+        )
+        if self.control == "grab":
+            held = self._grip(state, actions[:, 2] > 0)
+            positions, velocities = _carried(state, positions, velocities, held)
+        steps = state.steps + np.int32(1)
+        if self.frames > 1:
+            positions, velocities, frames = self._scripted(state, positions, velocities, steps)
+        error = self._error(episode, positions, frames)
+        new = ParticleState(episode, positions, velocities, held, frames, steps, error)
+        return new, self._outcome(state.error, new)
+
+    def _outcome(self, before: np.ndarray, state: ParticleState) -> Outcome:
+        over = state.steps >= self.horizon
+        success = self._success(state)
+        if self.goal:
+            terms = {"goal": self.goal_reward(self.achieved(state), self.desired(state))}
+        elif self.reward == "dense":
+            later = state.error if self.discount == 1.0 else self.discount * state.error
+            terms = {"progress": PROGRESS_WEIGHT * (before - later), "success": success}
+        else:
+            terms = {"success": success}
+        return outcome(terms, over & False, over, {"is_success": success, "concept_error": state.error})
+
+    def _success(self, state: ParticleState) -> np.ndarray:
+        """A concept over time is satisfied when the time is over, not before."""
+        if self.goal:
+            return goal_distance(self.achieved(state), self.desired(state)) <= GOAL_TOLERANCE
+        done: np.ndarray = state.error <= self._part.tolerance
+        return done & (state.steps >= self.horizon) if self.frames > 1 else done
+
+    def _spread(self, actions: np.ndarray) -> np.ndarray:
+        """Actions by body, (B, M or 1, 2); the bodies' gain makes them bite where they should."""
+        if self.control == "all":
+            return np.asfortranarray(actions.reshape(len(actions), self.width, 2))
+        return np.asfortranarray(actions[:, :2])[:, None]
+
+    def _grip(self, state: ParticleState, closed: np.ndarray) -> np.ndarray:
+        """Keeps hold while the hand is closed; an empty closed hand takes the nearest within reach."""
+        hand = state.positions[:, -1:]
+        distance = np.sqrt(((state.positions - hand) ** 2).sum(-1)) - state.episode.bodies.radii
+        graspable = (state.episode.bodies.mobile[..., 0] > 0) & ~state.episode.controlled & (distance <= HAND_RADIUS)
+        nearest = np.argmin(np.where(graspable, distance, np.inf), axis=1)[:, None]
+        taken = (np.arange(distance.shape[1]) == nearest) & graspable
+        carrying = state.held.any(1, keepdims=True)
+        return np.where(carrying, state.held, taken) & closed[:, None]
+
+    def _scripted(
+        self, state: ParticleState, positions: np.ndarray, velocities: np.ndarray, steps: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Moves scenery along its script, and records the entities' places in the frames."""
+        scripts = ~state.episode.scene.movable[..., None]
+        time = np.minimum(steps * (self.dt / FRAME_SECONDS), self.frames)
+        frame = np.minimum(time.astype(np.int64), self.frames - 1)
+        rows = np.arange(len(steps))
+        old, new = state.episode.scene.positions[rows, frame], state.episode.scene.positions[rows, frame + 1]
+        share = (time - frame).astype(np.float32)[:, None, None]
+        places = np.where(scripts, old + share * (new - old), positions[:, : self.width])
+        speeds = np.where(scripts, (new - old) / np.float32(FRAME_SECONDS), velocities[:, : self.width])
+        later = np.arange(self.frames + 1) >= np.ceil(time - 1e-6)[:, None]
+        update = later[..., None, None] & ~scripts[:, None]
+        frames = np.where(update, places[:, None], state.frames)
+        if self.has_hand:
+            places = np.concatenate([places, positions[:, -1:]], axis=1)
+            speeds = np.concatenate([speeds, velocities[:, -1:]], axis=1)
+        return places, speeds, frames
+
+    def event(self, state: ParticleState) -> Event:
+        """What has happened so far: the first and the present state, or the frames up to now."""
+        return self._event(state.episode, state.positions, state.frames)
+
+    def _event(self, episode: Episode, positions: np.ndarray, frames: np.ndarray) -> Event:
+        if self.frames > 1:
+            return episode.scene.replace(positions=frames)
+        now = positions[:, : self.width]
+        return episode.scene.replace(positions=np.stack([episode.scene.initial, now], axis=1))
+
+    def _error(self, episode: Episode, positions: np.ndarray, frames: np.ndarray) -> np.ndarray:
+        """The task's error, (B,); spares concepts that need no history the copy of it."""
+        if self._history:
+            return np.asarray(self._part.error(self._event(episode, positions, frames)))
+        now = positions[:, None, : self.width]
+        return np.asarray(self._part.error(episode.scene.replace(positions=now)))
+
+    def observe(self, state: ParticleState) -> Observation:
+        """What the agent sees, in fresh arrays."""
+        parts = state.episode.look.copied("colors", "sizes", "present", "marker", "movable", *self._shown)
+        parts["positions"] = state.positions.copy("K")
+        parts["velocities"] = state.velocities.copy("K")
+        parts["time"] = (state.steps / np.float32(self.horizon)).astype(np.float32)[:, None]
+        if self._history:
+            parts["history"] = self.event(state).positions.copy()
+        if self.has_hand:
+            parts["hand"] = state.episode.controlled.astype(np.float32)
+        if self.control == "grab":
+            parts["held"] = state.held.astype(np.float32)
+        if not self.goal:
+            return parts
+        flat = [parts[key].reshape(len(state.steps), -1) for key in sorted(parts)]
+        return {
+            "observation": np.concatenate(flat, axis=1),
+            "achieved_goal": self.achieved(state),
+            "desired_goal": self.desired(state),
+        }
+
+    def info(self, state: ParticleState) -> dict[str, np.ndarray]:
+        """What ``reset`` reports."""
+        return {"is_success": self._success(state), "concept_error": state.error}
+
+    def achieved(self, state: ParticleState) -> np.ndarray:
+        """Places of the movable entities, zero elsewhere, (B, 2 N)."""
+        return self._goal(state, state.positions[:, : self.width])
+
+    def desired(self, state: ParticleState) -> np.ndarray:
+        """Places of the movable entities in the solution, zero elsewhere, (B, 2 N)."""
+        return self._goal(state, state.episode.solution[:, -1])
+
+    def _goal(self, state: ParticleState, places: np.ndarray) -> np.ndarray:
+        return (places * state.episode.scene.movable[..., None]).reshape(len(places), -1)
+
+    def hand(self, state: ParticleState) -> np.ndarray | None:
+        """Places of the hands, (B, 2), if there are any."""
+        return state.positions[:, -1] if self.has_hand else None
+
+    def goal_reward(self, achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
+        """Minus the distance if dense; 0 within ``GOAL_TOLERANCE`` and -1 elsewhere if sparse, (...,).
+
+        Raises:
+            ValueError: This is not the goal variant.
+        """
+        if not self.goal:
+            raise ValueError("this is not the goal variant: make the environment with goal=True")
+        distance = goal_distance(achieved, desired)
+        return -distance if self.reward == "dense" else -(distance > GOAL_TOLERANCE).astype(np.float32)
+
+    def with_task(self, task: Task) -> ParticleWorld:
+        """The same world with another task, whose scenes have to fit into the same spaces.
+
+        Raises:
+            ValueError: They do not; the message says what differs.
+        """
+        return fit(self, task, task.entity_range())
+
+    def find_task(self, task: object) -> Task:
+        """A task as it is, by the name of its action, or by the pair (action, argument).
+
+        Raises:
+            TypeError: ``task`` is nothing of the kind.
+            ValueError: An unknown name, or the two make no task.
+        """
+        if isinstance(task, Task):
+            return task
+        if isinstance(task, (str, Concept)):
+            return make(task)
+        if isinstance(task, (tuple, list)) and len(task) == 2:
+            return make(*task)
+        raise TypeError(f"task is {task!r}, expected a name, a pair (action, argument), a Concept or a Task")
+
+    def demonstrations(self, k: int, seed: int) -> Event:
+        """``k`` satisfying events, from the seed alone."""
+        return self.task.demonstrations(k, seed, self.entities)
+
+
+def goal_distance(achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
+    """Largest distance of any entity from its goal place, (...,), of goals (..., 2 N)."""
+    difference = (achieved - desired).reshape(*achieved.shape[:-1], -1, 2)
+    return np.asarray(np.sqrt((difference**2).sum(-1)).max(-1))
+
+
+def _append(array: np.ndarray, value: object) -> np.ndarray:
+    return np.concatenate([array, np.full((len(array), 1), value, dtype=array.dtype)], axis=1)
+
+
+def _hand_place(streams: Streams, scene: Event) -> np.ndarray:
+    """The first of a dozen random places that is free of entities, (B, 1, 2)."""
+    places = streams.uniform("hand", 12, 2, low=-0.9, high=0.9)
+    gap = np.where(scene.present[:, None], np.sqrt(((places[:, :, None] - scene.initial[:, None]) ** 2).sum(-1)), 9.0)
+    best = np.argmax(np.minimum(gap.min(-1), GAP), axis=1)
+    return places[np.arange(len(best)), best][:, None].astype(np.float32)
+
+
+def _carried(
+    state: ParticleState, positions: np.ndarray, velocities: np.ndarray, held: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lets the held body follow the hand, as far as the walls allow."""
+    shift = positions[:, -1:] - state.positions[:, -1:]
+    wall = state.episode.bodies.wall
+    moved = np.minimum(np.maximum(state.positions + shift, -wall), wall)
+    grasp = held[..., None]
+    return np.where(grasp, moved, positions), np.where(grasp, velocities[:, -1:], velocities)
