@@ -21,6 +21,7 @@ _RATE = 6.0
 """Distance to velocity, per second."""
 
 _CRUISE = 1.2
+_SHOVE = 0.7
 _HOME = 0.012
 _PUSHED_HOME = 0.03
 
@@ -128,9 +129,7 @@ def _push(world: ParticleWorld, state: ParticleState) -> np.ndarray:
     puck = _nearest(places, hand, far)
     reach = radius + _pick(scene.sizes[..., None], puck)[:, 0]
     speed = _pushing(hand, _pick(places, puck), _pick(goals, puck), reach)
-    rest = _pick(goals, pusher[:, :width]) if not world.has_hand else hand
-    speed = np.where(far.any(1)[:, None], speed, _limited(_RATE * (rest - hand), _CRUISE))
-    return _thrust(world, speed, velocity)
+    return _thrust(world, np.where(far.any(1)[:, None], speed, 0.0), velocity)
 
 
 def _pushing(hand: np.ndarray, puck: np.ndarray, goal: np.ndarray, reach: np.ndarray) -> np.ndarray:
@@ -147,8 +146,8 @@ def _pushing(hand: np.ndarray, puck: np.ndarray, goal: np.ndarray, reach: np.nda
     behind = -(outward * ahead).sum(-1)
     side = np.stack([-ahead[:, 1], ahead[:, 0]], axis=-1)
     lateral = (relative * side).sum(-1, keepdims=True)
-    drive = np.minimum(_CRUISE, 0.15 + 4.0 * np.sqrt((way**2).sum(-1, keepdims=True)))
-    push = ahead * drive - 8.0 * lateral * side
+    drive = np.minimum(_SHOVE, 0.15 + 4.0 * np.sqrt((way**2).sum(-1, keepdims=True)))
+    push = ahead * drive - 10.0 * lateral * side
     turn = np.where((outward[:, 0] * ahead[:, 1] - outward[:, 1] * ahead[:, 0]) > 0, -1.0, 1.0)[:, None]
     tangent = turn * np.stack([-outward[:, 1], outward[:, 0]], axis=-1)
     circle = tangent - 6.0 * (gap[:, None] - 0.06) * outward

@@ -197,7 +197,7 @@ CONCEPTS: tuple[Concept, ...] = (
         f"all at least {shapes.SCATTER_DISTANCE} away from one another",
         shapes.to_scattered,
         shapes.onto_scattered,
-        (3, 5),
+        (4, 6),
     ),
 )
 """The rows of the family."""

@@ -8,6 +8,7 @@ from ..concept import Concept, Generation, relation
 from ..event import Array, Event
 from ..geometry import as_weights, hinge, length, mean, namespace, to_segment
 from ..motion import first_of, set_moving
+from ..scene import EDGE, random_sizes
 from ..streams import Streams
 from .spatial import _two
 from .temporal import LONG, SHORT, _distances, _frames, _over_time, moving_reference
@@ -16,6 +17,8 @@ HELPED = 0.1
 HINDERED = 0.6
 BESIDE = 0.3
 AVOIDED = 0.35
+ROOMY = 0.65
+"""Largest coordinate of a disc that is to be pushed: an agent can still get behind it."""
 
 
 def avoid(event: Event, references: Array) -> Array:
@@ -103,12 +106,25 @@ def _solve_hinder(streams: Streams, event: Event) -> np.ndarray:
     return _pushed(event, goal + streams.uniform("rest", 1, low=0.62, high=0.9) * streams.direction("flee"))
 
 
+def _off_the_wall(streams: Streams, event: Event) -> Event:
+    """The one to be pushed starts where an agent can get behind it from every side."""
+    who = first_of(event.attention > 0.5)
+    return set_moving(_stout(streams, event), who, event.positions * (ROOMY / EDGE))
+
+
+def _stout(streams: Streams, event: Event) -> Event:
+    """Both the one that pushes and the one that is pushed are large discs."""
+    large = random_sizes(streams.fork("stout"), event.movable)
+    return event.replace(sizes=np.where(event.movable, large, event.sizes))
+
+
 def _bring_close(streams: Streams, event: Event) -> Event:
     """The one to be hindered starts close to its goal."""
     patient, goal = _pair(event)
     start = goal + streams.uniform("start", 1, low=0.2, high=0.4) * streams.direction("side")
+    start = np.clip(start, -ROOMY, ROOMY)
     who = first_of(event.attention > 0.5)
-    return set_moving(event, who, np.broadcast_to(start[:, None, None], event.positions.shape))
+    return set_moving(_stout(streams, event), who, np.broadcast_to(start[:, None, None], event.positions.shape))
 
 
 _ROUND = frozenset({"translation", "rotation"})
@@ -118,7 +134,7 @@ CONCEPTS: tuple[Concept, ...] = (
         "help",
         "social",
         "push the one to its goal, the other",
-        Generation(help_error, _solve_help, actor="pusher", references=(2, 2), accepts_argument=False),
+        Generation(help_error, _solve_help, actor="pusher", references=(2, 2), script=_off_the_wall, accepts_argument=False),
         invariances=_ROUND,
     ),
     Concept(
