@@ -278,7 +278,8 @@ def moved(event: Event, proposal: np.ndarray, who: np.ndarray) -> np.ndarray:
     if proposal.ndim == 3:
         last = np.where(who[..., None], proposal, event.final)
         return np.concatenate([event.positions[:, :-1], last[:, None]], axis=1)
-    return np.where(who[:, None, :, None], proposal, event.positions)
+    later = np.where(who[:, None, :, None], proposal, event.positions)[:, 1:]
+    return np.concatenate([event.positions[:, :1], later], axis=1)
 
 
 def membership(

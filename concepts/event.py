@@ -84,7 +84,7 @@ def concatenate(events: list[Event]) -> Event:
     )
 
 
-def check_event(event: Event, *, max_entities: int | None = None) -> None:
+def check_event(event: object, *, max_entities: int | None = None) -> None:
     """Checks a NumPy event that came from outside.
 
     Args:

@@ -78,13 +78,13 @@ def total(values: Float[Array, "*shape"], axis: int = -1) -> Float[Array, "*rest
     return result
 
 
-def mean(points: Float[Array, "*batch n 2"], weights: Float[Array, "*batch n"]) -> Float[Array, "*batch 2"]:
+def mean(points: Float[Array, "*#batch n 2"], weights: Float[Array, "*#batch n"]) -> Float[Array, "... 2"]:
     """Weighted mean of points; zero where all weights are zero."""
     mass = at_least(total(weights), _TINY)
     return total(points * weights[..., None], axis=-2) / mass[..., None]
 
 
-def maximum_over(values: Float[Array, "*batch n"], mask: Bool[Array, "*batch n"]) -> Float[Array, "*batch"]:
+def maximum_over(values: Float[Array, "*#batch n"], mask: Bool[Array, "*#batch n"]) -> Float[Array, "..."]:
     """Largest value under the mask; zero where the mask is empty. Values are taken to be >= 0."""
     xp = namespace(values)
     if xp is np:
@@ -93,16 +93,16 @@ def maximum_over(values: Float[Array, "*batch n"], mask: Bool[Array, "*batch n"]
 
 
 def minimum_over(
-    values: Float[Array, "*batch n"], mask: Bool[Array, "*batch n"], empty: float
-) -> Float[Array, "*batch"]:
+    values: Float[Array, "*#batch n"], mask: Bool[Array, "*#batch n"], empty: float
+) -> Float[Array, "..."]:
     """Smallest value under the mask; ``empty`` where the mask is empty, and never more than that."""
     xp = namespace(values)
     return xp.min(xp.where(mask, values, empty), axis=-1)
 
 
 def root_mean_square(
-    values: Float[Array, "*batch n"], weights: Float[Array, "*batch n"]
-) -> Float[Array, "*batch"]:
+    values: Float[Array, "*#batch n"], weights: Float[Array, "*#batch n"]
+) -> Float[Array, "..."]:
     """Weighted root mean square along the last axis; zero where all weights are zero."""
     return root(total(values * values * weights) / at_least(total(weights), _TINY))
 
@@ -112,14 +112,9 @@ def pairwise(points: Float[Array, "*batch n 2"]) -> Float[Array, "*batch n n 2"]
     return points[..., None, :, :] - points[..., :, None, :]
 
 
-def cross(a: Float[Array, "*a 2"], b: Float[Array, "*b 2"]) -> Float[Array, "*c"]:
-    """Cross product of plane vectors: positive when b lies counter-clockwise of a."""
-    return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
-
-
 def to_segment(
-    points: Float[Array, "*p 2"], start: Float[Array, "*s 2"], end: Float[Array, "*s 2"]
-) -> Float[Array, "*d"]:
+    points: Float[Array, "*#shape 2"], start: Float[Array, "*#shape 2"], end: Float[Array, "*#shape 2"]
+) -> Float[Array, "..."]:
     """Distance of points to segments (shapes broadcast)."""
     along = end - start
     share = total((points - start) * along) / at_least(total(along * along), _TINY)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from gymnasium import spaces
@@ -15,6 +15,7 @@ S = TypeVar("S")
 Observation = dict[str, np.ndarray]
 
 
+@runtime_checkable
 class World(Protocol[S]):
     """A batched simulation without memory of its own: all that changes is in the state it is handed."""
 

@@ -159,7 +159,7 @@ def draw_event(
     """Draws an event, (T+1, N, 2), as a picture, (size, size, 3) of uint8.
 
     Movable entities have a dark rim and leave a trail from a pale ghost at their start; attended
-    ones wear a golden ring, the marker a white dot; the hand is a dark ring.
+    ones wear a golden ring, the marker a thin dark one and a white dot; the hand is a dark ring.
 
     Args:
         event: The event, without batch dimensions.
@@ -172,7 +172,7 @@ def draw_event(
     canvas = _Canvas(size, None if heatmap is None else _heat(heatmap, event))
     _draw_plane(canvas, grid=heatmap is None)
     path = trail if trail and len(trail) > 1 else list(event.positions)
-    everybody = np.flatnonzero(event.present)
+    everybody: list[int] = np.flatnonzero(event.present).tolist()
     for i in everybody:
         _draw_trail(canvas, event, i, [event.initial[i], *(places[i] for places in path)])
     for i in sorted(everybody, key=lambda i: -event.sizes[i]):
@@ -230,7 +230,8 @@ def _draw_entity(canvas: _Canvas, event: Event, i: int) -> None:
     rim = mixed(colour, _INK, 0.85) if event.movable[i] else mixed(colour, _PAPER, 0.3)
     canvas.disc(place, radius, fill=colour, outline=rim, width=(2 if event.movable[i] else 1) * _OVERSAMPLING)
     if event.marker[i]:
-        canvas.disc(place, radius * 0.45, fill=(255, 255, 255), outline=_INK, width=_OVERSAMPLING)
+        canvas.disc(place, radius + 0.015, outline=_INK, width=_OVERSAMPLING)
+        canvas.disc(place, max(radius * 0.45, 0.014), fill=(255, 255, 255), outline=_INK, width=_OVERSAMPLING)
 
 
 def _write(canvas: _Canvas, label: str) -> None:

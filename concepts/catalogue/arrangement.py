@@ -182,7 +182,7 @@ CONCEPTS: tuple[Concept, ...] = (
     _cornered(
         "l_shape",
         "a letter L of four, or its mirror image",
-        shapes.template([(0, 2), (0, 1), (0, 0), (1, 0)], mirrored=True),
+        shapes.template([(0.0, 2.0), (0.0, 1.0), (0.0, 0.0), (1.0, 0.0)], mirrored=True),
     ),
     _arrangement(
         "cluster",

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..concept import Concept, Deviation, Identification, Proposal, Script, membership, moved, relation
 from ..event import FRAME_SECONDS, Array, Event
-from ..geometry import cross, hinge, length, namespace, root_mean_square, total
+from ..geometry import hinge, length, namespace, root, root_mean_square, total
 from ..motion import first_of, pursue, set_moving, travel, wander
 from ..scene import one_hot_colors
 from ..streams import Streams
@@ -29,7 +29,6 @@ FOLLOWING = 0.3
 REACHED = 0.1
 MEETING = 0.15
 ORBIT_RADIUS = 0.35
-ORBIT_ANGLE = 1.75 * np.pi
 
 
 def _track(event: Event, references: Array) -> Array:
@@ -119,14 +118,24 @@ def visit_in_order(event: Event, references: Array) -> Array:
 
 
 def orbit(event: Event, references: Array) -> Array:
-    """Distance from the orbit after a quarter of the time, plus the arc missing to a lap, (..., N)."""
+    """Distance to the nearest steady lap, in either sense, after a quarter of the time, (..., N).
+
+    The lap with phase p is R exp(i (p + w t)); the root mean square distance to the best one of a
+    path z_t is that of |z|^2 - 2 R |mean of exp(-i w t) z_t| + R^2.
+    """
     xp = namespace(event.positions)
-    relative = event.positions - _track(event, references)
-    away = xp.abs(length(relative) - ORBIT_RADIUS)
-    old, new = relative[..., :-1, :, :], relative[..., 1:, :, :]
-    turned = total(xp.atan2(cross(old, new), total(old * new, axis=-1)), axis=-2)
-    missing = hinge(ORBIT_ANGLE - xp.abs(turned)) * ORBIT_RADIUS
-    return _over_time(away, away.shape[-2] // 4) + missing
+    first = (event.positions.shape[-3] - 1) // 4
+    path = (event.positions - _track(event, references))[..., first:, :, :]
+    count = path.shape[-3]
+    angle = xp.arange(count, dtype=path.dtype)[:, None] * (2 * np.pi / (count - 1))
+    x, y, cosine, sine = path[..., 0], path[..., 1], xp.cos(angle), xp.sin(angle)
+    matches = []
+    for sense in (1, -1):
+        real, imaginary = x * cosine + sense * y * sine, y * cosine - sense * x * sine
+        matches.append(length(xp.stack([total(real, axis=-2), total(imaginary, axis=-2)], axis=-1)))
+    match = xp.maximum(*matches) / count
+    squared = total(x * x + y * y, axis=-2) / count
+    return root(squared - 2 * ORBIT_RADIUS * match + ORBIT_RADIUS**2)
 
 
 def _frames(event: Event) -> int:
@@ -171,14 +180,14 @@ def _propose_visit(streams: Streams, event: Event, references: Array) -> np.ndar
 
 
 def _propose_orbit(streams: Streams, event: Event, references: Array) -> np.ndarray:
-    """Spirals onto the orbit within three steps, then goes round once and a little more."""
+    """Spirals onto the orbit within a quarter of the time, then goes round once."""
     frames = _frames(event)
     relative = event.initial - _track(event, references)[:, 0]
     sense = np.where(streams.uniform("sense", 1) < 0.5, -1.0, 1.0)
     times = np.arange(frames + 1)[None, :, None]
-    turned = sense[..., None] * times * (1.03 * ORBIT_ANGLE / frames)
+    turned = sense[..., None] * times * (2 * np.pi / (frames - frames // 4))
     angle = np.arctan2(relative[..., 1], relative[..., 0])[:, None] + turned
-    share = np.minimum(times / 3, 1.0)
+    share = np.minimum(times / (frames // 4), 1.0)
     radius = (1 - share) * length(relative)[:, None] + share * ORBIT_RADIUS
     around = radius[..., None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
     return around + _track(event, references)
@@ -356,7 +365,7 @@ CONCEPTS: tuple[Concept, ...] = (
     ),
     _temporal(
         "orbit",
-        f"go round it, {ORBIT_RADIUS} away",
+        f"go round it once at a steady pace, {ORBIT_RADIUS} away",
         (relation(orbit, _propose_orbit, frames=LONG, history=True), None),
     ),
 )

@@ -100,7 +100,7 @@ def contact_forces(
 def step(
     positions: Float[Array, "*batch bodies 2"],
     velocities: Float[Array, "*batch bodies 2"],
-    actions: Float[Array, "*batch bodies 2"],
+    actions: Float[Array, "*batch #bodies 2"],
     bodies: Bodies,
     physics: Physics,
     *,

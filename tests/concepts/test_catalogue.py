@@ -1,0 +1,467 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import combinations, product
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conceptgym import concepts
+from conceptgym.concepts import CATALOGUE, FAMILIES, Event, Mode
+from conceptgym.concepts.catalogue.arrangement import subset_errors
+from conceptgym.concepts.concept import Identification
+from conceptgym.concepts.streams import streams_from
+from conceptgym.concepts.task import Task
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+CASES: list[tuple[str, Mode]] = [(name, mode) for name, c in CATALOGUE.items() for mode in c.modes]
+GENERATED = concepts.names(mode="generate")
+IDENTIFIED = concepts.names(mode="identify")
+SEEDS = st.integers(0, 10**6)
+
+
+def draw(name: str, mode: Mode, seed: int, batch: int = 4) -> tuple[concepts.Concept, Event]:
+    rng = np.random.default_rng(seed)
+    concept = concepts.get(name).redrawn(rng)
+    return concept, concept.sample(rng, batch, mode=mode)
+
+
+def start_of(name: str, seed: int, batch: int) -> Event:
+    return Task(concepts.get(name)).scenes(streams_from(np.random.default_rng(seed), batch))[0]
+
+
+def test_the_catalogue_is_complete() -> None:
+    assert len(CATALOGUE) >= 44
+    assert {concept.family for concept in CATALOGUE.values()} == set(FAMILIES)
+    held_out = concepts.names(split="held_out")
+    assert len(held_out) >= 8
+    assert {"pentagon", "diagonal_line", "opposite_of", "bottommost"} <= set(held_out)
+    assert len({CATALOGUE[name].family for name in held_out}) == len(FAMILIES)
+    wanted = {
+        "spatial": "at near far left_of right_of above below between centre_of inside opposite_of aligned_with "
+        "offset ring",
+        "arrangement": "line horizontal_line vertical_line evenly_spaced_line triangle square rectangle pentagon "
+        "circle l_shape cluster scattered diagonal_line",
+        "proximity": "closest furthest closest_to_colour move_to_closest move_to_furthest",
+        "extremes": "leftmost rightmost topmost bottommost largest smallest",
+        "quantity": "one two three more_than_three",
+        "visual": "red green blue same_colour_as_marker odd_one_out large small",
+        "temporal": "still slow fast approach follow after visit_in_order orbit",
+        "social": "help hinder avoid guard",
+    }
+    for family, listed in wanted.items():
+        assert set(concepts.names(family=family)) == set(listed.split())
+
+
+@pytest.mark.parametrize(("name", "mode"), CASES)
+@given(seed=SEEDS)
+@settings(max_examples=4)
+def test_fresh_samples_satisfy(name: str, mode: Mode, seed: int) -> None:
+    concept, event = draw(name, mode, seed)
+    assert (concept.error(event, mode) <= 1e-5).all()
+    assert concept.satisfied(event, mode).all()
+    concepts.check_event(event)
+    reach = np.abs(event.positions).max(axis=(1, 3)) + event.sizes
+    assert (np.where(event.present, reach, 0) <= 1).all()
+
+
+@pytest.mark.parametrize("name", GENERATED)
+@given(seed=SEEDS)
+@settings(max_examples=3)
+def test_starts_do_not_satisfy_and_share_their_scenery_with_the_solution(name: str, seed: int) -> None:
+    task = Task(concepts.get(name))
+    start, solution = task.scenes(streams_from(np.random.default_rng(seed), 4))
+    assert (task.error(start) > task.generation.tolerance).all()
+    assert np.array_equal(start.initial, solution.initial)
+    fixed = ~start.movable[:, None, :, None]
+    assert np.array_equal(start.positions * fixed, solution.positions * fixed)
+    assert start.movable.any(-1).all()
+    assert (start.attention.sum(-1) >= 1).all()
+
+
+@pytest.mark.parametrize("name", IDENTIFIED)
+@given(seed=SEEDS)
+@settings(max_examples=3)
+def test_errors_count_the_entities_wrongly_attended(name: str, seed: int) -> None:
+    concept, event = draw(name, "identify", seed)
+    part = concept.part("identify")
+    assert isinstance(part, Identification)
+    rng = np.random.default_rng(seed)
+    flips = rng.random(event.attention.shape) < 0.4
+    other = event.replace(attention=np.where(flips, 1 - event.attention, event.attention))
+    error = concept.error(other, "identify")
+    if part.unique:
+        assert np.array_equal(error, flips.sum(-1))
+    else:
+        assert (error <= flips.sum(-1)).all()
+        assert np.array_equal(error == 0, concept.satisfied(other, "identify"))
+
+
+@pytest.mark.parametrize(("name", "mode"), CASES)
+@given(seed=SEEDS)
+@settings(max_examples=3)
+def test_permutations_and_padding_change_nothing(name: str, mode: Mode, seed: int) -> None:
+    concept, event = draw(name, mode, seed)
+    if mode == "generate":
+        event = start_of(name, seed, 4)
+        concept = concepts.get(name)
+    expected = concept.error(event, mode)
+    order = np.random.default_rng(seed).permutation(event.sizes.shape[1])
+    permuted = event.map(lambda a: a[:, :, order] if a.ndim == 4 else a[:, order])
+    assert np.allclose(concept.error(permuted, mode), expected, atol=1e-9)
+
+    def pad(array: np.ndarray) -> np.ndarray:
+        axis = 2 if array.ndim == 4 else 1
+        return np.concatenate([array, np.zeros_like(array.take([0, 1], axis))], axis=axis)
+
+    assert np.allclose(concept.error(event.map(pad), mode), expected, atol=1e-9)
+
+
+def moved(event: Event, turn: float = 0.0, scale: float = 1.0, shift: float = 0.0) -> Event:
+    rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    return event.replace(positions=scale * event.positions @ rotation.T + shift)
+
+
+@pytest.mark.parametrize(("name", "mode"), CASES)
+@given(seed=SEEDS)
+@settings(max_examples=3)
+def test_stated_invariances_hold(name: str, mode: Mode, seed: int) -> None:
+    concept, event = draw(name, mode, seed)
+    if mode == "generate":
+        concept, event = concepts.get(name), start_of(name, seed, 4)
+    expected = concept.error(event, mode)
+    rng = np.random.default_rng(seed)
+    if "translation" in concept.invariances:
+        assert np.allclose(concept.error(moved(event, shift=rng.uniform(-1, 1)), mode), expected, atol=1e-8)
+    if "rotation" in concept.invariances:
+        assert np.allclose(concept.error(moved(event, turn=rng.uniform(0, 7)), mode), expected, atol=1e-8)
+    if "scale" in concept.invariances:
+        factor = rng.uniform(0.5, 2)
+        unit = factor if mode == "generate" else 1.0
+        assert np.allclose(concept.error(moved(event, scale=factor), mode), unit * expected, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", [n for n, c in CATALOGUE.items() if "rotation" not in c.invariances])
+def test_other_concepts_do_tell_directions(name: str) -> None:
+    concept = CATALOGUE[name]
+    if concept.family == "extremes" and name in ("largest", "smallest"):
+        pytest.skip("told by size alone")
+    mode = concept.modes[0]
+    event = concept.sample(np.random.default_rng(0), 50, mode=mode)
+    assert (concept.error(moved(event, turn=0.8), mode) > concept.part(mode).tolerance).mean() > 0.2
+
+
+@pytest.mark.parametrize(("name", "mode"), CASES)
+def test_torch_gives_the_same_numbers(name: str, mode: Mode) -> None:
+    concept, event = concepts.get(name), concepts.get(name).demonstrations(8, 1, mode=mode)
+    if mode == "generate":
+        event = start_of(name, 1, 8)
+    else:
+        event = event.replace(attention=np.random.default_rng(0).random(event.attention.shape))
+    in_torch = concept.error(event.map(torch.as_tensor), mode)
+    assert isinstance(in_torch, torch.Tensor)
+    assert np.allclose(in_torch.numpy(), concept.error(event, mode), atol=1e-10)
+    assert np.array_equal(concept.satisfied(event.map(torch.as_tensor), mode).numpy(), concept.satisfied(event, mode))
+
+
+def descend(name: str, starts: int, seed: int, steps: int = 400) -> float:
+    """Share of random starts from which gradient descent on the error satisfies the concept."""
+    task = Task(concepts.get(name))
+    scene = task.scenes(streams_from(np.random.default_rng(seed), starts))[0].map(torch.as_tensor)
+    generator = torch.Generator().manual_seed(seed)
+    free = scene.movable[:, None, :, None] & torch.ones_like(scene.positions, dtype=torch.bool)
+    free[:, 0] = False
+    noise = 0.02 * torch.randn(scene.positions.shape, generator=generator, dtype=torch.float64)
+    x = (scene.positions + torch.where(free, noise, 0.0)).requires_grad_()
+    optimiser = torch.optim.Adam([x], lr=0.02)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.05, steps)
+    for _ in range(steps):
+        optimiser.zero_grad()
+        task.error(scene.replace(positions=torch.where(free, x, scene.positions))).sum().backward()  # type: ignore[no-untyped-call]
+        assert x.grad is not None
+        assert bool(torch.isfinite(x.grad).all())
+        optimiser.step()
+        schedule.step()
+    final = scene.replace(positions=torch.where(free, x.detach(), scene.positions))
+    return float(task.satisfied(final).double().mean())
+
+
+@pytest.mark.parametrize("name", GENERATED)
+def test_gradient_descent_on_the_error_solves(name: str) -> None:
+    assert descend(name, starts=60, seed=5) >= 0.95
+
+
+@pytest.mark.parametrize("name", IDENTIFIED)
+def test_gradient_descent_over_attention_identifies(name: str) -> None:
+    concept = concepts.get(name)
+    event = concept.demonstrations(40, 2, mode="identify").map(torch.as_tensor)
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(event.attention.shape, generator=generator, dtype=torch.float64).requires_grad_()
+    optimiser = torch.optim.Adam([logits], lr=0.3)
+    for _ in range(60):
+        optimiser.zero_grad()
+        concept.error(event.replace(attention=torch.sigmoid(logits)), "identify").sum().backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+    chosen = (logits.detach() > 0).double()
+    assert float(concept.satisfied(event.replace(attention=chosen), "identify").double().mean()) >= 0.95
+
+
+# Independent definitions, in plain words and loops: (event row as dict of arrays, entity) -> bool.
+Row = dict[str, np.ndarray]
+
+
+def distance(row: Row, i: int, j: int) -> float:
+    return float(np.hypot(*(row["positions"][-1, i] - row["positions"][-1, j])))
+
+
+def others(row: Row, i: int) -> list[int]:
+    return [j for j in candidates(row) if j != i]
+
+
+def candidates(row: Row) -> list[int]:
+    return [j for j in range(len(row["sizes"])) if row["present"][j] and not row["marker"][j]]
+
+
+def me(row: Row) -> int:
+    return int(np.flatnonzero(row["marker"])[0])
+
+
+def delta(row: Row, i: int) -> np.ndarray:
+    return np.asarray(row["positions"][-1, i] - row["positions"][-1, me(row)])
+
+
+def path(row: Row, i: int) -> np.ndarray:
+    return np.asarray(row["positions"][:, i])
+
+
+def speeds(row: Row, i: int) -> np.ndarray:
+    return np.asarray(np.hypot(*np.diff(path(row, i), axis=0).T) / 0.25)
+
+
+def gaps(row: Row, i: int) -> np.ndarray:
+    return np.asarray(np.hypot(*(path(row, i) - path(row, me(row))).T))
+
+
+def colour(row: Row, i: int) -> int:
+    return int(np.argmax(row["colors"][i]))
+
+
+def to_red(row: Row, i: int) -> float:
+    reds = [j for j in range(len(row["sizes"])) if row["present"][j] and colour(row, j) == 0]
+    return 99.0 if i in reds else min(distance(row, i, j) for j in reds)
+
+
+ORACLES: dict[str, Callable[[Row, int], bool]] = {
+    "at": lambda r, i: distance(r, i, me(r)) < 0.05,
+    "near": lambda r, i: distance(r, i, me(r)) < 0.25,
+    "far": lambda r, i: distance(r, i, me(r)) > 0.75,
+    "left_of": lambda r, i: delta(r, i)[0] < -0.05,
+    "right_of": lambda r, i: delta(r, i)[0] > 0.05,
+    "above": lambda r, i: delta(r, i)[1] > 0.05,
+    "below": lambda r, i: delta(r, i)[1] < -0.05,
+    "aligned_with": lambda r, i: bool(np.abs(delta(r, i)).min() < 0.05),
+    "offset": lambda r, i: bool(np.hypot(*(delta(r, i) - [0.3, 0.2])) < 0.05),
+    "ring": lambda r, i: abs(distance(r, i, me(r)) - 0.4) < 0.05,
+    "closest": lambda r, i: all(distance(r, i, me(r)) < distance(r, j, me(r)) for j in others(r, i)),
+    "furthest": lambda r, i: all(distance(r, i, me(r)) > distance(r, j, me(r)) for j in others(r, i)),
+    "closest_to_colour": lambda r, i: to_red(r, i) < 90 and all(to_red(r, i) < to_red(r, j) for j in others(r, i)),
+    "leftmost": lambda r, i: all(r["positions"][-1, i, 0] < r["positions"][-1, j, 0] for j in others(r, i)),
+    "rightmost": lambda r, i: all(r["positions"][-1, i, 0] > r["positions"][-1, j, 0] for j in others(r, i)),
+    "topmost": lambda r, i: all(r["positions"][-1, i, 1] > r["positions"][-1, j, 1] for j in others(r, i)),
+    "bottommost": lambda r, i: all(r["positions"][-1, i, 1] < r["positions"][-1, j, 1] for j in others(r, i)),
+    "largest": lambda r, i: all(r["sizes"][i] > r["sizes"][j] for j in others(r, i)),
+    "smallest": lambda r, i: all(r["sizes"][i] < r["sizes"][j] for j in others(r, i)),
+    "red": lambda r, i: colour(r, i) == 0,
+    "green": lambda r, i: colour(r, i) == 1,
+    "blue": lambda r, i: colour(r, i) == 2,
+    "same_colour_as_marker": lambda r, i: colour(r, i) == colour(r, me(r)),
+    "odd_one_out": lambda r, i: all(colour(r, i) != colour(r, j) for j in others(r, i)),
+    "large": lambda r, i: bool(r["sizes"][i] > 0.06),
+    "small": lambda r, i: bool(r["sizes"][i] < 0.06),
+    "still": lambda r, i: bool(speeds(r, i)[4:].max() < 0.05),
+    "slow": lambda r, i: bool(0.05 < speeds(r, i)[1:].min() and speeds(r, i)[1:].max() < 0.35),
+    "fast": lambda r, i: bool(speeds(r, i)[1:].min() > 0.7),
+    "approach": lambda r, i: bool(gaps(r, i)[-1] < 0.25 and np.diff(gaps(r, i)).max() < 0.06),
+    "follow": lambda r, i: bool(gaps(r, i)[8:].max() < 0.36),
+}
+
+
+def regular(count: int) -> Callable[[np.ndarray], bool]:
+    """All distances from the centre alike, and all gaps of angle: a regular polygon."""
+
+    def judge(points: np.ndarray) -> bool:
+        p = points - points.mean(0)
+        angles = np.sort(np.arctan2(p[:, 1], p[:, 0]))
+        turns = np.diff(np.append(angles, angles[0] + 2 * np.pi))
+        return bool(np.ptp(np.hypot(*p.T)) < 1e-4 and np.ptp(turns) < 1e-3 and len(points) == count)
+
+    return judge
+
+
+def straight(points: np.ndarray) -> bool:
+    return bool(np.linalg.svd(points - points.mean(0), compute_uv=False)[-1] < 1e-5)
+
+
+def right_angled(points: np.ndarray) -> bool:
+    gaps = sorted(np.hypot(*(points[i] - points[j])) for i, j in combinations(range(4), 2))
+    return bool(np.ptp(gaps[4:]) < 1e-5 and np.isclose(gaps[0] ** 2 + gaps[2] ** 2, gaps[4] ** 2, atol=1e-5)
+                and abs(gaps[0] - gaps[1]) < 1e-5 and abs(gaps[2] - gaps[3]) < 1e-5)  # fmt: skip
+
+
+def letter(points: np.ndarray) -> bool:
+    gaps = np.array(sorted(np.hypot(*(points[i] - points[j])) for i, j in combinations(range(4), 2)))
+    return bool(np.allclose(gaps / gaps[0], np.sqrt([1, 1, 1, 2, 4, 5]), atol=1e-3))
+
+
+def evenly(points: np.ndarray) -> bool:
+    axis = points[np.argmax(np.hypot(*(points - points[0]).T))] - points[0]
+    return straight(points) and bool(np.ptp(np.diff(np.sort(points @ axis))) < 1e-5)
+
+
+GROUPS: dict[str, Callable[[np.ndarray], bool]] = {
+    "line": straight,
+    "horizontal_line": lambda p: bool(np.ptp(p[:, 1]) < 1e-5),
+    "vertical_line": lambda p: bool(np.ptp(p[:, 0]) < 1e-5),
+    "diagonal_line": lambda p: bool(min(np.ptp(p[:, 0] - p[:, 1]), np.ptp(p[:, 0] + p[:, 1])) < 1e-5),
+    "evenly_spaced_line": evenly,
+    "triangle": regular(3),
+    "square": regular(4),
+    "rectangle": right_angled,
+    "pentagon": regular(5),
+    "circle": regular(6),
+    "l_shape": letter,
+    "cluster": lambda p: bool(np.hypot(*(p - p.mean(0)).T).max() < 0.2),
+}
+
+
+def rows(event: Event) -> list[Row]:
+    return [{k: np.asarray(v[i]) for k, v in vars(event).items()} for i in range(len(event.sizes))]
+
+
+def test_every_identified_concept_has_an_independent_definition() -> None:
+    counted = {"one", "two", "three", "more_than_three"}
+    assert set(IDENTIFIED) == set(ORACLES) | set(GROUPS) | counted
+
+
+@pytest.mark.parametrize("name", ORACLES)
+def test_the_mask_is_what_the_words_say(name: str) -> None:
+    event = concepts.get(name).demonstrations(60, 4, (4, 9), mode="identify")
+    for row in rows(event):
+        meant = {i for i in candidates(row) if ORACLES[name](row, i)}
+        assert meant == set(np.flatnonzero(row["attention"] > 0.5).tolist())
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_no_other_group_of_that_size_forms_the_shape(name: str) -> None:
+    event = concepts.get(name).demonstrations(25, 4, mode="identify")
+    for row in rows(event):
+        size = int(row["attention"].sum())
+        found = [g for g in combinations(candidates(row), size) if GROUPS[name](row["positions"][-1, list(g)])]
+        assert found == [tuple(np.flatnonzero(row["attention"] > 0.5).tolist())]
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_the_second_best_group_is_off_by_a_margin(name: str) -> None:
+    concept = concepts.get(name)
+    event = concept.demonstrations(10, 6, mode="identify")
+    assert concept.generation is not None
+    whole = event.replace(attention=event.attention)
+    size = int(event.attention[0].sum())
+
+    def error(points: Any, weights: Any) -> Any:  # noqa: ANN401
+        shape = points.shape[:-2]
+        blank = whole[0].map(lambda a: np.broadcast_to(a, (*np.broadcast_shapes(shape, weights.shape[:-1]), *a.shape)))
+        points = np.broadcast_to(points, (*weights.shape, 2))
+        return concept.generation.error(blank.replace(positions=points[..., None, :, :], attention=weights))  # type: ignore[union-attr]
+
+    errors = np.sort(subset_errors(event, error, size)[0], axis=-1)
+    assert (errors[:, 0] < 1e-5).all()
+    assert (errors[:, 1] > 0.05).all()
+
+
+@pytest.mark.parametrize("name", ["one", "two", "three", "more_than_three"])
+def test_quantities_by_brute_force_over_all_masks(name: str) -> None:
+    concept = concepts.get(name)
+    event = concept.demonstrations(1, 3, 6, mode="identify")
+    for bits in product([0.0, 1.0], repeat=6):
+        attention = np.array([bits])
+        count = int(attention.sum())
+        wanted = {"one": count == 1, "two": count == 2, "three": count == 3, "more_than_three": count > 3}[name]
+        masked = event.replace(attention=attention)
+        assert bool(concept.satisfied(masked, "identify")[0]) == wanted
+        least = {"one": 1, "two": 2, "three": 3, "more_than_three": 4}[name]
+        missing = max(least - count, 0) if name == "more_than_three" else abs(least - count)
+        assert concept.error(masked, "identify")[0] == missing
+
+
+@pytest.mark.parametrize("name", sorted(set(ORACLES) - {"still", "slow", "fast", "approach", "follow"}))
+def test_a_small_displacement_leaves_the_mask_alone(name: str) -> None:
+    event = concepts.get(name).demonstrations(60, 9, mode="identify")
+    noise = np.random.default_rng(0).uniform(-0.01, 0.01, event.positions.shape)
+    part = concepts.get(name).part("identify")
+    assert isinstance(part, Identification)
+    shifted = event.replace(positions=event.positions + noise)
+    assert np.array_equal(part.mask(shifted), event.attention > 0.5)
+
+
+def test_parameters() -> None:
+    assert concepts.get("ring", distance=0.5).parameters == {"distance": 0.5}
+    near, far = concepts.get("ring", distance=0.3), concepts.get("ring", distance=0.6)
+    assert not near.satisfied(far.demonstrations(5, 0)).any()
+    drawn = [concepts.get("offset").redrawn(np.random.default_rng(seed)).parameters["vector"] for seed in range(5)]
+    assert len(set(map(str, drawn))) == 5
+    with pytest.raises(ValueError, match=r"distance is 2\.0, expected 0\.25 to 0\.7"):
+        concepts.get("ring", distance=2.0)
+    with pytest.raises(ValueError, match="has no parameters"):
+        concepts.get("near", distance=2.0)
+    with pytest.raises(ValueError, match="expected one of"):
+        concepts.get("closest_to_colour", colour="pink")
+
+
+def test_demonstrations_depend_on_the_seed_alone() -> None:
+    a, b, c = (concepts.get("square").demonstrations(5, seed) for seed in (1, 1, 2))
+    assert np.array_equal(a.positions, b.positions)
+    assert not np.array_equal(a.positions, c.positions)
+    # The first of them are the same however many are asked for.
+    assert np.array_equal(concepts.get("near").demonstrations(2, 1).positions, concepts.get("near").demonstrations(5, 1).positions[:2])
+
+
+@pytest.mark.parametrize("count", [3, 8, 16])
+def test_numbers_of_entities(count: int) -> None:
+    event = concepts.get("near").sample(np.random.default_rng(0), 20, count)
+    assert event.present.sum(-1).tolist() == [count] * 20
+    mixed = concepts.get("red").sample(np.random.default_rng(0), 50, (3, count))
+    assert set(mixed.present.sum(-1).tolist()) <= set(range(3, count + 1))
+    assert mixed.present.shape[1] == count
+
+
+def test_bad_input() -> None:
+    with pytest.raises(ValueError, match=r"unknown concept 'sqare': did you mean 'square'"):
+        concepts.get("sqare")
+    with pytest.raises(ValueError, match="none of"):
+        concepts.names(family="spacial")
+    near = concepts.get("near")
+    for bad in (1, 17, (5, 4), (2, 5)):
+        with pytest.raises(ValueError, match="takes 3 to 16 entities"):
+            near.sample(np.random.default_rng(0), 1, bad)
+    with pytest.raises(ValueError, match="its modes are"):
+        concepts.get("red").sample(np.random.default_rng(0), 1, mode="generate")
+    with pytest.raises(ValueError, match="at least one demonstration"):
+        near.demonstrations(0)
+    with pytest.raises(ValueError, match="at least one event"):
+        near.sample(np.random.default_rng(0), 0)
+
+
+def test_check_event() -> None:
+    event = concepts.get("near").demonstrations(2, 0)
+    concepts.check_event(event)
+    nan = event.positions.copy()
+    nan[0, 0, 0, 0] = np.nan
+    with pytest.raises(ValueError, match="positions holds NaN"):
+        concepts.check_event(event.replace(positions=nan))
+    with pytest.raises(ValueError, match="at most 2 are allowed"):
+        concepts.check_event(event, max_entities=2)
+    with pytest.raises(TypeError, match="expected an Event"):
+        concepts.check_event({"positions": 1})
