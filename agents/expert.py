@@ -100,16 +100,19 @@ def _carry(world: ParticleWorld, state: ParticleState) -> np.ndarray:
     width = world.width
     places, goals = state.positions[:, :width], state.episode.solution[:, -1]
     hand, velocity = state.positions[:, -1], state.velocities[:, -1]
-    away = np.sqrt(((places - goals) ** 2).sum(-1))
+    away: np.ndarray = np.sqrt(((places - goals) ** 2).sum(-1))
     movable = state.episode.scene.movable
     held = state.held[:, :width]
-    carrying = held.any(1)
+    carrying = np.asarray(held.any(1))
     wanted = _nearest(places, hand, movable & (away > _HOME))
     way = np.where(carrying[:, None], _pick(goals - places, held), _pick(places, wanted) - hand)
     idle = ~carrying & ~wanted.any(1)
     speed = np.where(idle[:, None], 0.0, _limited(_RATE * way, _CRUISE))
     reachable = _nearest(places, hand, movable) & wanted
-    close = np.sqrt(((places - hand[:, None]) ** 2).sum(-1)) <= state.episode.bodies.radii[:, :width] + HAND_RADIUS / 2
+    close = (
+        np.sqrt(((places - hand[:, None]) ** 2).sum(-1))
+        <= state.episode.bodies.radii[:, :width] + HAND_RADIUS / 2
+    )
     arrived = carrying & (_pick(away[..., None], held)[:, 0] < _HOME / 2)
     grip = (carrying & ~arrived) | (reachable & close).any(1)
     return np.concatenate(

@@ -84,12 +84,15 @@ def concatenate(events: list[Event]) -> Event:
     )
 
 
-def check_event(event: object, *, max_entities: int | None = None) -> None:
+def check_event(event: object, *, max_entities: int | None = None) -> Event:
     """Checks a NumPy event that came from outside.
 
     Args:
         event: The event.
         max_entities: The largest number of entities allowed, if there is one.
+
+    Returns:
+        The event itself.
 
     Raises:
         TypeError: ``event`` is not an ``Event``, or a field has a wrong dtype.
@@ -111,6 +114,7 @@ def check_event(event: object, *, max_entities: int | None = None) -> None:
         _check_field(field.name, np.asarray(getattr(event, field.name)), expected)
     if not np.all(event.present.any(-1)):
         raise ValueError("an event needs at least one entity that is present")
+    return event
 
 
 def _check_field(name: str, array: np.ndarray, expected: tuple[int, ...]) -> None:

@@ -84,7 +84,7 @@ def mean(points: Float[Array, "*#batch n 2"], weights: Float[Array, "*#batch n"]
     return total(points * weights[..., None], axis=-2) / mass[..., None]
 
 
-def maximum_over(values: Float[Array, "*#batch n"], mask: Bool[Array, "*#batch n"]) -> Float[Array, "..."]:
+def maximum_over(values: Float[Array, "*#batch n"], mask: Bool[Array, "*#batch n"]) -> Float[Array, ...]:
     """Largest value under the mask; zero where the mask is empty. Values are taken to be >= 0."""
     xp = namespace(values)
     if xp is np:
@@ -94,7 +94,7 @@ def maximum_over(values: Float[Array, "*#batch n"], mask: Bool[Array, "*#batch n
 
 def minimum_over(
     values: Float[Array, "*#batch n"], mask: Bool[Array, "*#batch n"], empty: float
-) -> Float[Array, "..."]:
+) -> Float[Array, ...]:
     """Smallest value under the mask; ``empty`` where the mask is empty, and never more than that."""
     xp = namespace(values)
     return xp.min(xp.where(mask, values, empty), axis=-1)
@@ -102,7 +102,7 @@ def minimum_over(
 
 def root_mean_square(
     values: Float[Array, "*#batch n"], weights: Float[Array, "*#batch n"]
-) -> Float[Array, "..."]:
+) -> Float[Array, ...]:
     """Weighted root mean square along the last axis; zero where all weights are zero."""
     return root(total(values * values * weights) / at_least(total(weights), _TINY))
 
@@ -114,7 +114,7 @@ def pairwise(points: Float[Array, "*batch n 2"]) -> Float[Array, "*batch n n 2"]
 
 def to_segment(
     points: Float[Array, "*#shape 2"], start: Float[Array, "*#shape 2"], end: Float[Array, "*#shape 2"]
-) -> Float[Array, "..."]:
+) -> Float[Array, ...]:
     """Distance of points to segments (shapes broadcast)."""
     along = end - start
     share = total((points - start) * along) / at_least(total(along * along), _TINY)

@@ -52,7 +52,9 @@ def fill(streams: Streams, propose: Callable[[Streams, Streams], Draft], what: s
     attempt, chunk = 0, max(1, 8 // streams.rows)
     while len(pending):
         if attempt >= _ATTEMPTS:
-            raise ValueError(f"found no valid scene for {what} in {_ATTEMPTS} attempts: ask for fewer entities")
+            raise ValueError(
+                f"found no valid scene for {what} in {_ATTEMPTS} attempts: ask for fewer entities"
+            )
         chunk = min(chunk, max(1, _ROWS // len(pending)))
         rows = Streams(np.repeat(streams.keys[pending], chunk))
         numbers = np.tile(np.arange(attempt, attempt + chunk), len(pending))
@@ -137,7 +139,9 @@ def _absent_at_rest(event: Event) -> Event:
     return event.replace(positions=np.where(event.present[:, None, :, None], event.positions, 0.0))
 
 
-def _identified(rows: Streams, tries: Streams, event: Event, chosen: np.ndarray, part: Identification) -> Draft:
+def _identified(
+    rows: Streams, tries: Streams, event: Event, chosen: np.ndarray, part: Identification
+) -> Draft:
     """Plants the chosen ones, and attends the mask that comes out."""
     event = part.plant(tries.fork("plant"), event.replace(attention=chosen.astype(np.float64)), chosen)
     event = _absent_at_rest(event)
@@ -245,4 +249,3 @@ def sample_events(
     if isinstance(part, Identification):
         return identification_scenes(streams, part, chosen, chosen[1], concept.name)
     return generation_scenes(streams, part, None, chosen, chosen[1], concept.name)[1]
-

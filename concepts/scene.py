@@ -29,9 +29,7 @@ def entity_counts(streams: Streams, n_entities: tuple[int, int]) -> Int[np.ndarr
     return streams.integers("entities", *n_entities)
 
 
-def place(
-    streams: Streams, present: Bool[np.ndarray, "batch n"]
-) -> Float[np.ndarray, "batch n 2"]:
+def place(streams: Streams, present: Bool[np.ndarray, "batch n"]) -> Float[np.ndarray, "batch n 2"]:
     """Scatters entities, each at the best of a dozen random places (Mitchell's best candidate).
 
     The first candidate that keeps ``GAP`` to all earlier entities wins, else the farthest from them.
@@ -58,9 +56,7 @@ def one_hot_colors(indices: Int[np.ndarray, "batch n"]) -> Float[np.ndarray, "ba
     return (indices[..., None] == np.arange(len(COLORS))).astype(np.float64)
 
 
-def random_scene(
-    streams: Streams, counts: Int[np.ndarray, " batch"], width: int, *, frames: int
-) -> Event:
+def random_scene(streams: Streams, counts: Int[np.ndarray, " batch"], width: int, *, frames: int) -> Event:
     """Scenes in which nobody has a role yet, and everything stands still.
 
     Args:
@@ -101,7 +97,7 @@ def shuffled(streams: Streams, events: tuple[Event, ...]) -> tuple[Event, ...]:
 def inside_world(event: Event) -> Bool[np.ndarray, " batch"]:
     """Whether all discs lie within the walls at all times, (B,)."""
     reach = np.abs(event.positions).max(axis=(1, 3)) + event.sizes
-    return (np.where(event.present, reach, 0.0) <= 1.0).all(-1)
+    return np.asarray(np.where(event.present, reach <= 1.0, True).all(-1))
 
 
 def nobody_overlaps(event: Event) -> Bool[np.ndarray, " batch"]:

@@ -19,7 +19,18 @@ import numpy as np
 from jaxtyping import Float
 
 from .event import Array
-from .geometry import at_least, at_most, hinge, length, mean, namespace, pairwise, root, root_mean_square, total
+from .geometry import (
+    at_least,
+    at_most,
+    hinge,
+    length,
+    mean,
+    namespace,
+    pairwise,
+    root,
+    root_mean_square,
+    total,
+)
 
 Distance: TypeAlias = Callable[[Array, Array], Array]
 Projection: TypeAlias = Callable[[Array, Array], Array]
@@ -57,7 +68,9 @@ def template(corners: list[tuple[float, float]], *, mirrored: bool = False) -> T
     shape -= shape.mean(0)
     shape /= np.sqrt((shape**2).sum())
     faces = [shape, shape * [1.0, -1.0]] if mirrored else [shape]
-    orders = np.concatenate([face[list(order)][None] for face in faces for order in permutations(range(len(shape)))])
+    orders = np.concatenate(
+        [face[list(order)][None] for face in faces for order in permutations(range(len(shape)))]
+    )
     return Template(_distinct(orders))
 
 
@@ -96,7 +109,9 @@ def _scatter(points: Array, weights: Array, slots: Array, places: Array) -> Arra
     """All points, the meant ones put to ``places``, (..., K, 2), by slot."""
     xp = namespace(points)
     hit = (slots[..., None] == xp.arange(points.shape[-2])) & (weights[..., None, :] > 0.5)
-    moved = total(xp.where(hit[..., None], places[..., None, :], xp.zeros_like(places[..., None, :])), axis=-3)
+    moved = total(
+        xp.where(hit[..., None], places[..., None, :], xp.zeros_like(places[..., None, :])), axis=-3
+    )
     return xp.where(xp.any(hit, axis=-2)[..., None], moved, points)
 
 
@@ -234,9 +249,7 @@ def main_axis(points: Array, weights: Array) -> tuple[Array, Array]:
     xp = namespace(points)
     centre = mean(points, weights)[..., None, :]
     p = points - centre
-    xx, yy, xy = (
-        total(p[..., i] * p[..., j] * weights, axis=-1) for i, j in ((0, 0), (1, 1), (0, 1))
-    )
+    xx, yy, xy = (total(p[..., i] * p[..., j] * weights, axis=-1) for i, j in ((0, 0), (1, 1), (0, 1)))
     angle = xp.atan2(2 * xy, xx - yy) / 2
     return centre, xp.stack([xp.cos(angle), xp.sin(angle)], axis=-1)[..., None, :]
 
@@ -313,7 +326,6 @@ def onto_line(*axes: tuple[float, float]) -> Projection:
 
 def _even_places(points: Array, weights: Array) -> Array:
     """Evenly spaced places along the main axis, in the points' order along it, (..., N, 2)."""
-    xp = namespace(points)
     centre, axis = main_axis(points, weights)
     count = total(weights, axis=-1)[..., None]
     along = total((points - centre) * axis, axis=-1)

@@ -72,7 +72,7 @@ class Task:
 
     @property
     def split(self) -> TaskSplit:
-        """"held_out_concept" if a part is held out, "held_out_pair" if this pair of known parts is."""
+        """Whether a part is held out, or only this pair of known parts, or neither."""
         if "held_out" in (self.action.split, self.argument.split if self.argument else "train"):
             return "held_out_concept"
         if self.argument and zlib.crc32(self.name.encode()) % _HELD_OUT_SHARE == 0:

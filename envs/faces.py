@@ -75,15 +75,14 @@ def check_options(options: dict[str, Any] | None, known: tuple[str, ...]) -> dic
     return options
 
 
-def batched_scene(scene: Event, rows: int) -> Event:
+def batched_scene(scene: object, rows: int) -> Event:
     """A scene from outside, checked, as a batch.
 
     Raises:
         TypeError: It is no event, or a field has a wrong dtype.
         ValueError: A wrong shape, NaN, or another number of rows.
     """
-    check_event(scene)
-    scene = scene.map(np.asarray)
+    scene = check_event(scene).map(np.asarray)
     if scene.sizes.ndim == 1:
         scene = scene.map(lambda array: np.repeat(array[None], rows, axis=0))
     if scene.sizes.shape[:-1] != (rows,):
@@ -115,9 +114,12 @@ class ConceptEnv(gym.Env[Observation, np.ndarray]):
         check_render_mode(render_mode)
         self.metadata = {**type(self).metadata, "render_fps": round(1 / world.dt)}
         self.world = world
-        self.observation_space = world.observation_space
+        space: Any = world.observation_space
+        self.observation_space = space
         self.action_space = world.action_space
         self._action_shape = world.action_space.shape
+        if world.goal:  # only then: its presence is how learners tell a goal environment
+            self.compute_reward = self._compute_reward
         self.render_mode = render_mode
         self.viewer = Viewer(heatmap=heatmap, fps=self.metadata["render_fps"])
         self.state: Any = None
@@ -157,7 +159,7 @@ class ConceptEnv(gym.Env[Observation, np.ndarray]):
             self.render()
         return self._observation(), _scalars(self.world.info(self.state))
 
-    def step(self, action: np.ndarray) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+    def step(self, action: object) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Advances by one step.
 
         Raises:
@@ -166,7 +168,9 @@ class ConceptEnv(gym.Env[Observation, np.ndarray]):
             ValueError: The action has another shape, or holds NaN or values outside [-1, 1].
         """
         if self.state is None or self._over:
-            raise ResetNeeded("the episode is over: call reset()" if self._over else "call reset() before step()")
+            raise ResetNeeded(
+                "the episode is over: call reset()" if self._over else "call reset() before step()"
+            )
         actions = check_actions(action, self._action_shape)[None]
         self.state, outcome = self.world.advance(self.state, actions)
         terminated, truncated = bool(outcome.terminated[0]), bool(outcome.truncated[0])
@@ -186,7 +190,7 @@ class ConceptEnv(gym.Env[Observation, np.ndarray]):
     def _observation(self) -> Observation:
         return {key: value[0] for key, value in self.world.observe(self.state).items()}
 
-    def render(self) -> np.ndarray | None:  # type: ignore[override]
+    def render(self) -> np.ndarray | None:
         """Draws the present state: an image (H, W, 3) of uint8, or None in the mode "human"."""
         if self.render_mode is None:
             gym.logger.warn("render() does nothing: make the environment with render_mode='rgb_array'")
@@ -216,14 +220,10 @@ class ConceptEnv(gym.Env[Observation, np.ndarray]):
         """``k`` events, (k, T+1, N, 2), that show the task, from the seed alone."""
         return self.world.demonstrations(k, seed)
 
-    def compute_reward(
+    def _compute_reward(
         self, achieved_goal: np.ndarray, desired_goal: np.ndarray, info: object
     ) -> np.ndarray | float:
-        """Reward of the goal variant, (...,), of goals (..., 2 N); ``info`` is not looked at.
-
-        Raises:
-            ValueError: This is not the goal variant.
-        """
+        """Reward of the goal variant, (...,), of goals (..., 2 N); ``info`` is not looked at."""
         reward = self.world.goal_reward(np.asarray(achieved_goal), np.asarray(desired_goal))
         return float(reward) if reward.ndim == 0 else reward
 
@@ -273,13 +273,15 @@ class ConceptVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray]):
         self.single_action_space = world.action_space
         self.observation_space = batch_space(world.observation_space, num_envs)
         self.action_space = batch_space(world.action_space, num_envs)
+        if world.goal:
+            self.compute_reward = self._compute_reward
         self.viewer = Viewer(heatmap=heatmap, fps=self.metadata["render_fps"])
         self.state: Any = None
         self._keys = np.zeros(num_envs, dtype=np.uint64)
         self._episodes = np.zeros(num_envs, dtype=np.int64)
         self._over = np.zeros(num_envs, dtype=bool)
 
-    def reset(  # type: ignore[override]
+    def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
         """Starts episodes in all rows, or in those of ``options["reset_mask"]``.
@@ -330,9 +332,10 @@ class ConceptVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray]):
             raise ValueError(f"got {len(fresh)} seeds for {self.num_envs} rows")
         if seed is not None and fresh[0] is not None:
             self._np_random, self._np_random_seed = np_random(int(fresh[0]))
-        for row in np.flatnonzero(rows):
-            if fresh[row] is not None:
-                self._keys[row] = first_key(np_random(int(fresh[row]))[0])  # type: ignore[arg-type]
+        for row in np.flatnonzero(rows).tolist():
+            own = fresh[row]
+            if own is not None:
+                self._keys[row] = first_key(np_random(int(own))[0])
             elif self.state is None:
                 self._keys[row] = first_key(self.np_random)
             else:
@@ -345,9 +348,7 @@ class ConceptVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray]):
     def _info(self) -> dict[str, np.ndarray]:
         return self.world.info(self.state)
 
-    def step(
-        self, actions: np.ndarray
-    ) -> tuple[Observation, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+    def step(self, actions: object) -> tuple[Observation, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """Advances all rows by one step.
 
         A row whose episode is over starts anew: in the next step, which ignores its action and pays
@@ -400,7 +401,7 @@ class ConceptVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray]):
             "_final_info": rows.copy(),
         }
 
-    def render(self) -> tuple[np.ndarray, ...] | None:  # type: ignore[override]
+    def render(self) -> tuple[np.ndarray, ...] | None:
         """One image, (H, W, 3) of uint8, for every row."""
         if self.render_mode is None:
             gym.logger.warn("render() does nothing: make the environment with render_mode='rgb_array'")
@@ -430,12 +431,10 @@ class ConceptVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray]):
         """``k`` events, (k, T+1, N, 2), that show the task, from the seed alone."""
         return self.world.demonstrations(k, seed)
 
-    def compute_reward(self, achieved_goal: np.ndarray, desired_goal: np.ndarray, info: object) -> np.ndarray:
-        """Reward of the goal variant, (...,), of goals (..., 2 N).
-
-        Raises:
-            ValueError: This is not the goal variant.
-        """
+    def _compute_reward(
+        self, achieved_goal: np.ndarray, desired_goal: np.ndarray, info: object
+    ) -> np.ndarray:
+        """Reward of the goal variant, (...,), of goals (..., 2 N); ``info`` is not looked at."""
         return self.world.goal_reward(np.asarray(achieved_goal), np.asarray(desired_goal))
 
     def close_extras(self, **kwargs: object) -> None:

@@ -48,6 +48,7 @@ class IdentifyWorld:
         reward: "dense" or "sparse".
         dt: Seconds between two states of what is seen.
         horizon: Steps of an episode.
+        goal: There is no goal variant.
     """
 
     task: Concept
@@ -56,6 +57,7 @@ class IdentifyWorld:
     reward: str = "dense"
     dt: float = FRAME_SECONDS
     horizon: int = 1
+    goal: bool = False
 
     @property
     def part(self) -> Identification:

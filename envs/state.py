@@ -19,10 +19,25 @@ Observation = dict[str, np.ndarray]
 class World(Protocol[S]):
     """A batched simulation without memory of its own: all that changes is in the state it is handed."""
 
-    task: Any
-    horizon: int
-    width: int
-    dt: float
+    @property
+    def task(self) -> Any:  # noqa: ANN401  (a Task, or a Concept to identify)
+        """What is to be done."""
+        ...
+
+    @property
+    def horizon(self) -> int:
+        """Steps of an episode."""
+        ...
+
+    @property
+    def dt(self) -> float:
+        """Seconds of a step."""
+        ...
+
+    @property
+    def goal(self) -> bool:
+        """Whether this is the goal variant."""
+        ...
 
     @property
     def observation_space(self) -> spaces.Dict:

@@ -122,7 +122,8 @@ class _Canvas:
         else:
             heat = Image.fromarray(background).resize((round(2 * self.scale),) * 2, Image.Resampling.BICUBIC)
             self.image = Image.new("RGB", (large, large), _PAPER)
-            self.image.paste(heat, tuple(round(v) for v in self.at(np.array([-1.0, 1.0]))))
+            left, top = self.at(np.array([-1.0, 1.0]))
+            self.image.paste(heat, (round(left), round(top)))
         self.pen = ImageDraw.Draw(self.image, "RGBA")
 
     def at(self, point: np.ndarray) -> tuple[float, float]:
@@ -193,7 +194,9 @@ def _heat(heatmap: HeatMap, event: Event) -> np.ndarray:
     values = np.sqrt(np.maximum(values - values.min(), 0))
     share = (values / max(values.max(), 1e-12))[:, None]
     low, middle, high = (np.array(c, dtype=np.float64) for c in (_COLD, _PAPER, _HOT))
-    colours = np.where(share < 0.5, low + 2 * share * (middle - low), middle + (2 * share - 1) * (high - middle))
+    colours = np.where(
+        share < 0.5, low + 2 * share * (middle - low), middle + (2 * share - 1) * (high - middle)
+    )
     return colours.reshape(_HEAT_CELLS, _HEAT_CELLS, 3).astype(np.uint8)
 
 
@@ -260,7 +263,12 @@ def save_gif(frames: list[np.ndarray], path: str, fps: int) -> None:
     images = [Image.fromarray(frame).quantize(64, dither=Image.Dither.NONE) for frame in frames]
     with written_atomically(path) as temporary:
         images[0].save(
-            temporary, format="GIF", save_all=True, append_images=images[1:], duration=round(1000 / fps), loop=0
+            temporary,
+            format="GIF",
+            save_all=True,
+            append_images=images[1:],
+            duration=round(1000 / fps),
+            loop=0,
         )
 
 
@@ -271,4 +279,6 @@ def save_png(frame: np.ndarray, path: str) -> None:
     from .files import written_atomically
 
     with written_atomically(path) as temporary:
-        Image.fromarray(frame).quantize(128, dither=Image.Dither.NONE).save(temporary, format="PNG", optimize=True)
+        Image.fromarray(frame).quantize(128, dither=Image.Dither.NONE).save(
+            temporary, format="PNG", optimize=True
+        )

@@ -58,7 +58,7 @@ def idle(env: ConceptVectorEnv, rng: np.random.Generator) -> np.ndarray:
 POLICIES: dict[str, Policy] = {"expert": expert, "random": random, "idle": idle}
 
 
-def measure(env_id: str, policy: str, episodes: int = 200, seed: int = 0, **arguments: object) -> Rate:
+def measure(env_id: str, policy: str, episodes: int = 200, seed: int = 0, **arguments: Any) -> Rate:  # noqa: ANN401
     """Runs one policy for some episodes, each from a scene of its own.
 
     Args:
@@ -81,7 +81,13 @@ def measure(env_id: str, policy: str, episodes: int = 200, seed: int = 0, **argu
     env.close()
     at_end = int(success.sum())
     return Rate(
-        env_id, policy, episodes, at_end / episodes, float(once.mean()), wilson(at_end, episodes), float(total.mean())
+        env_id,
+        policy,
+        episodes,
+        at_end / episodes,
+        float(once.mean()),
+        wilson(at_end, episodes),
+        float(total.mean()),
     )
 
 

@@ -33,15 +33,17 @@ def get(name: str, **parameters: object) -> Concept:
     return concept.with_parameters(**parameters) if parameters else concept
 
 
-def names(
-    family: str | None = None, mode: Mode | None = None, split: Split | None = None
-) -> tuple[str, ...]:
+def names(family: str | None = None, mode: Mode | None = None, split: Split | None = None) -> tuple[str, ...]:
     """Names of the concepts, all or those of a family, with a mode, of a split.
 
     Raises:
         ValueError: An unknown family, mode or split.
     """
-    for value, known in ((family, FAMILIES), (mode, ("generate", "identify")), (split, ("train", "held_out"))):
+    for value, known in (
+        (family, FAMILIES),
+        (mode, ("generate", "identify")),
+        (split, ("train", "held_out")),
+    ):
         if value is not None and value not in known:
             raise ValueError(f"{value!r} is none of {known}")
     return tuple(

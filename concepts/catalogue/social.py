@@ -48,7 +48,10 @@ def guard(event: Event, references: Array) -> Array:
     """Distance to the middle third between ward and threat during the second half, (..., N)."""
     xp = namespace(event.positions)
     frames = event.positions.shape[-3]
-    ends = [_two(event.replace(positions=event.positions[..., t : t + 1, :, :]), references) for t in range(frames)]
+    ends = [
+        _two(event.replace(positions=event.positions[..., t : t + 1, :, :]), references)
+        for t in range(frames)
+    ]
     start, end = (xp.stack([pair[i] for pair in ends], axis=-2)[..., None, :] for i in range(2))
     third = (end - start) / 3
     return _over_time(to_segment(event.positions, start + third, end - third), frames // 2)
@@ -120,11 +123,13 @@ def _stout(streams: Streams, event: Event) -> Event:
 
 def _bring_close(streams: Streams, event: Event) -> Event:
     """The one to be hindered starts close to its goal."""
-    patient, goal = _pair(event)
+    _, goal = _pair(event)
     start = goal + streams.uniform("start", 1, low=0.2, high=0.4) * streams.direction("side")
     start = np.clip(start, -ROOMY, ROOMY)
     who = first_of(event.attention > 0.5)
-    return set_moving(_stout(streams, event), who, np.broadcast_to(start[:, None, None], event.positions.shape))
+    return set_moving(
+        _stout(streams, event), who, np.broadcast_to(start[:, None, None], event.positions.shape)
+    )
 
 
 _ROUND = frozenset({"translation", "rotation"})
@@ -134,7 +139,14 @@ CONCEPTS: tuple[Concept, ...] = (
         "help",
         "social",
         "push the one to its goal, the other",
-        Generation(help_error, _solve_help, actor="pusher", references=(2, 2), script=_off_the_wall, accepts_argument=False),
+        Generation(
+            help_error,
+            _solve_help,
+            actor="pusher",
+            references=(2, 2),
+            script=_off_the_wall,
+            accepts_argument=False,
+        ),
         invariances=_ROUND,
     ),
     Concept(

@@ -258,7 +258,9 @@ def ring(distance: float = 0.4) -> Concept:
 _ROUND = ("translation", "rotation")
 
 CONCEPTS: tuple[Concept, ...] = (
-    _spatial("at", "in the very place of it", at, _propose_at, counts=(1, 1), overlap=True, invariances=_ROUND),
+    _spatial(
+        "at", "in the very place of it", at, _propose_at, counts=(1, 1), overlap=True, invariances=_ROUND
+    ),
     _spatial("near", f"within {NEAR} of it", near, _propose_near, counts=(1, 3), invariances=_ROUND),
     _spatial(
         "far",

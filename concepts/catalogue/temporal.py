@@ -236,11 +236,13 @@ def _recognised(
     marker: bool = False,
     script: Callable[[Streams, Event], Event] | None = None,
 ) -> Identification:
-    """Everybody moves as ``others`` proposes, the chosen ones as ``chosen`` does, the marker by ``script``."""
+    """Everybody moves as ``others`` proposes, the chosen as ``chosen`` does, the marker by ``script``."""
 
     def plant(streams: Streams, event: Event, who: np.ndarray) -> Event:
         references = event.marker.astype(np.float64)
-        event = event.replace(positions=moved(event, others(streams.fork("others"), event, references), ~event.marker))
+        event = event.replace(
+            positions=moved(event, others(streams.fork("others"), event, references), ~event.marker)
+        )
         event = script(streams, event) if script else event
         return event.replace(positions=moved(event, chosen(streams.fork("chosen"), event, references), who))
 
@@ -289,7 +291,12 @@ CONCEPTS: tuple[Concept, ...] = (
         "come to rest within the first half and stay",
         (
             relation(
-                still, _propose_still, references=(0, 0), script=_drifting, frames=SHORT, history=True,
+                still,
+                _propose_still,
+                references=(0, 0),
+                script=_drifting,
+                frames=SHORT,
+                history=True,
                 accepts_argument=False,
             ),
             _recognised(still, _at_speed(0.25, 0.7), _at_speed(0.0, 0.0)),
@@ -300,7 +307,12 @@ CONCEPTS: tuple[Concept, ...] = (
         f"move on at {SLOW[0]} to {SLOW[1]} units per second",
         (
             relation(
-                slow, _at_speed(0.15, 0.25), references=(0, 0), why=_SPEED, frames=SHORT, history=True,
+                slow,
+                _at_speed(0.15, 0.25),
+                references=(0, 0),
+                why=_SPEED,
+                frames=SHORT,
+                history=True,
                 accepts_argument=False,
             ),
             _recognised(slow, _mixed((0.0, 0.0), (0.5, 0.9)), _at_speed(0.14, 0.26)),
@@ -311,8 +323,13 @@ CONCEPTS: tuple[Concept, ...] = (
         f"move on at {FAST} units per second or more",
         (
             relation(
-                fast, _at_speed(0.9, 1.0, turn=2.0), references=(0, 0), tolerance=0.1,
-                why="an eighth of the least speed; in units per second", frames=SHORT, history=True,
+                fast,
+                _at_speed(0.9, 1.0, turn=2.0),
+                references=(0, 0),
+                tolerance=0.1,
+                why="an eighth of the least speed; in units per second",
+                frames=SHORT,
+                history=True,
                 accepts_argument=False,
             ),
             _recognised(fast, _at_speed(0.0, 0.6), _at_speed(0.85, 0.95, turn=2.0)),
@@ -324,7 +341,11 @@ CONCEPTS: tuple[Concept, ...] = (
         f"come within {NEAR} of it and never retreat",
         (
             relation(
-                approach, _propose_pursuit(0.8, 0.12), script=moving_reference(0.0, 0.2), frames=SHORT, history=True
+                approach,
+                _propose_pursuit(0.8, 0.12),
+                script=moving_reference(0.0, 0.2),
+                frames=SHORT,
+                history=True,
             ),
             _recognised(approach, _at_speed(0.1, 0.6), _propose_pursuit(0.8, 0.12), marker=True),
         ),
@@ -334,10 +355,18 @@ CONCEPTS: tuple[Concept, ...] = (
         f"stay within {FOLLOWING} of it from half-time on, while it moves",
         (
             relation(
-                follow, _propose_pursuit(1.0, 0.15), script=moving_reference(0.35, 0.5), frames=LONG, history=True
+                follow,
+                _propose_pursuit(1.0, 0.15),
+                script=moving_reference(0.35, 0.5),
+                frames=LONG,
+                history=True,
             ),
             _recognised(
-                follow, _at_speed(0.0, 0.45), _propose_pursuit(1.0, 0.15), frames=LONG, marker=True,
+                follow,
+                _at_speed(0.0, 0.45),
+                _propose_pursuit(1.0, 0.15),
+                frames=LONG,
+                marker=True,
                 script=_marker_wanders,
             ),
         ),
@@ -346,9 +375,7 @@ CONCEPTS: tuple[Concept, ...] = (
         "after",
         "wait until the two have met, then join them",
         (
-            relation(
-                after, _propose_after, references=(2, 2), script=_meeting, frames=LONG, history=True
-            ),
+            relation(after, _propose_after, references=(2, 2), script=_meeting, frames=LONG, history=True),
             None,
         ),
     ),
@@ -357,7 +384,12 @@ CONCEPTS: tuple[Concept, ...] = (
         "visit the red, then the green, then the blue one of them",
         (
             relation(
-                visit_in_order, _propose_visit, references=(3, 3), script=_coloured_stops, frames=LONG, history=True,
+                visit_in_order,
+                _propose_visit,
+                references=(3, 3),
+                script=_coloured_stops,
+                frames=LONG,
+                history=True,
                 accepts_argument=False,
             ),
             None,

@@ -29,7 +29,6 @@ def of_colour(channel: int) -> Deviation:
 
 def same_colour(event: Event, references: Array) -> Array:
     """Deviation from the marker's colour: 0 or 1, (..., N)."""
-    xp = namespace(event.colors)
     colour = total(event.colors * references[..., None], axis=-2)
     return 1 - total(event.colors * colour[..., None, :], axis=-1)
 
@@ -99,9 +98,7 @@ def _sized(name: str, sign: int, *, held_out: bool = False) -> Concept:
         sizes = random_sizes(streams.fork("planted"), chosen if sign > 0 else ~chosen)
         return event.replace(sizes=sizes * event.present)
 
-    part = membership(
-        deviation, plant, counts=(1, 8), tolerance=_STILL_LIMIT, margin=_STILL_LIMIT
-    )
+    part = membership(deviation, plant, counts=(1, 8), tolerance=_STILL_LIMIT, margin=_STILL_LIMIT)
     return Concept(
         name,
         "visual",
@@ -119,7 +116,11 @@ CONCEPTS: tuple[Concept, ...] = (
     ),
     _coloured("same_colour_as_marker", "all of my colour", same_colour, _like_marker, marker=True),
     _coloured(
-        "odd_one_out", "the only one of its colour, all others sharing one", odd_colour, _odd_one, counts=(1, 1)
+        "odd_one_out",
+        "the only one of its colour, all others sharing one",
+        odd_colour,
+        _odd_one,
+        counts=(1, 1),
     ),
     _sized("large", 1),
     _sized("small", -1, held_out=True),

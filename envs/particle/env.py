@@ -9,9 +9,9 @@ from ...concepts.sampling import most_entities
 from ...concepts.task import Task
 from ...concepts.task import task as make_task
 from ..faces import ConceptEnv, ConceptVectorEnv
-from ..options import check_choice, slots
+from ..options import slots
 from ..viewer import HeatMap
-from .world import Control, ParticleWorld, Reward
+from .world import ParticleWorld
 
 
 def particle_world(
@@ -20,8 +20,8 @@ def particle_world(
     *,
     n_entities: int | tuple[int, int] | None = None,
     max_entities: int | None = None,
-    control: Control | None = None,
-    reward: Reward = "dense",
+    control: str | None = None,
+    reward: str = "dense",
     collisions: bool = False,
     goal: bool = False,
     show_attention: bool | None = None,
@@ -36,21 +36,9 @@ def particle_world(
     task = concept if isinstance(concept, Task) else make_task(concept, argument)
     entities = task.entity_range(n_entities)
     width = slots(entities, max_entities, most_entities(task.generation, task.recogniser))
-    actor = task.generation.actor
-    default: Control = {"agent": "one", "attended": "all", "pusher": "push"}[actor]  # type: ignore[assignment]
-    chosen: Control = default if control is None else control
-    check_choice("control", chosen, ("all", "one", "grab", "push"))
-    check_choice("reward", reward, ("dense", "sparse"))
-    if chosen == "one" and actor != "agent":
-        raise ValueError(f"control='one' drives one agent, but {task.name!r} moves several: use 'all' or 'grab'")
-    if goal and task.generation.frames > 1:
-        raise ValueError(
-            f"goal=True needs a concept that is about the last state; {task.name!r} is about a trajectory"
-        )
-    if not 0.0 < discount <= 1.0:
-        raise ValueError(f"discount is {discount}, expected a number in (0, 1]")
+    default = {"agent": "one", "attended": "all", "pusher": "push"}[task.generation.actor]
     shown = (task.argument is None) if show_attention is None else bool(show_attention)
-    return ParticleWorld(task, entities, width, chosen, reward, collisions, goal, shown, discount)
+    return ParticleWorld(task, entities, width, control or default, reward, collisions, goal, shown, discount)
 
 
 class ParticleEnv(ConceptEnv):
@@ -115,8 +103,8 @@ class ParticleEnv(ConceptEnv):
         *,
         n_entities: int | tuple[int, int] | None = None,
         max_entities: int | None = None,
-        control: Control | None = None,
-        reward: Reward = "dense",
+        control: str | None = None,
+        reward: str = "dense",
         collisions: bool = False,
         goal: bool = False,
         show_attention: bool | None = None,
@@ -168,8 +156,8 @@ class ParticleVectorEnv(ConceptVectorEnv):
         *,
         n_entities: int | tuple[int, int] | None = None,
         max_entities: int | None = None,
-        control: Control | None = None,
-        reward: Reward = "dense",
+        control: str | None = None,
+        reward: str = "dense",
         collisions: bool = False,
         goal: bool = False,
         show_attention: bool | None = None,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, TypeAlias
 
 import numpy as np
 from gymnasium import spaces
@@ -15,13 +14,11 @@ from ...concepts.scene import GAP
 from ...concepts.streams import Streams
 from ...concepts.task import Task
 from ...concepts.task import task as make
+from ..options import check_choice
 from ..scenes import Look, entity_spaces, fit, look, padded
 from ..state import Observation, Outcome, batch_last, outcome
 from . import dynamics
 from .dynamics import Bodies, Physics
-
-Control: TypeAlias = Literal["all", "one", "grab", "push"]
-Reward: TypeAlias = Literal["dense", "sparse"]
 
 HAND_RADIUS = 0.04
 PROGRESS_WEIGHT = 10.0
@@ -95,13 +92,33 @@ class ParticleWorld:
     task: Task
     entities: tuple[int, int]
     width: int
-    control: Control
-    reward: Reward = "dense"
+    control: str
+    reward: str = "dense"
     collisions: bool = False
     goal: bool = False
     show_attention: bool = True
     discount: float = 1.0
-    physics: Physics = Physics()
+    physics: Physics = field(default_factory=Physics)
+
+    def __post_init__(self) -> None:
+        """Checks that the arguments go together.
+
+        Raises:
+            ValueError: They do not; the message says why.
+        """
+        check_choice("control", self.control, ("all", "one", "grab", "push"))
+        check_choice("reward", self.reward, ("dense", "sparse"))
+        name, part = self.task.name, self.task.generation
+        if self.control == "one" and part.actor != "agent":
+            raise ValueError(
+                f"control='one' drives one agent, but {name!r} moves several: use 'all' or 'grab'"
+            )
+        if self.goal and part.frames > 1:
+            raise ValueError(
+                f"goal=True needs a concept that is about the last state; {name!r} is about a trajectory"
+            )
+        if not 0.0 < self.discount <= 1.0:
+            raise ValueError(f"discount is {self.discount}, expected a number in (0, 1]")
 
     @property
     def dt(self) -> float:
@@ -158,7 +175,7 @@ class ParticleWorld:
             parts["held"] = spaces.Box(0, 1, (bodies,), np.float32)
         if not self.goal:
             return spaces.Dict(parts)
-        size = sum(int(np.prod(part.shape)) for part in parts.values())
+        size = spaces.flatdim(spaces.Dict(parts))
         goal = spaces.Box(-1, 1, (2 * self.width,), np.float32)
         flat = spaces.Box(-limit, limit, (size,), np.float32)
         return spaces.Dict({"observation": flat, "achieved_goal": goal, "desired_goal": goal})
@@ -257,7 +274,9 @@ class ParticleWorld:
         """Keeps hold while the hand is closed; an empty closed hand takes the nearest within reach."""
         hand = state.positions[:, -1:]
         distance = np.sqrt(((state.positions - hand) ** 2).sum(-1)) - state.episode.bodies.radii
-        graspable = (state.episode.bodies.mobile[..., 0] > 0) & ~state.episode.controlled & (distance <= HAND_RADIUS)
+        graspable = (
+            (state.episode.bodies.mobile[..., 0] > 0) & ~state.episode.controlled & (distance <= HAND_RADIUS)
+        )
         nearest = np.argmin(np.where(graspable, distance, np.inf), axis=1)[:, None]
         taken = (np.arange(distance.shape[1]) == nearest) & graspable
         carrying = state.held.any(1, keepdims=True)
@@ -349,7 +368,8 @@ class ParticleWorld:
         if not self.goal:
             raise ValueError("this is not the goal variant: make the environment with goal=True")
         distance = goal_distance(achieved, desired)
-        return -distance if self.reward == "dense" else -(distance > GOAL_TOLERANCE).astype(np.float32)
+        sparse = -(distance > GOAL_TOLERANCE).astype(np.float32)
+        return np.asarray(-distance if self.reward == "dense" else sparse)
 
     def with_task(self, task: Task) -> ParticleWorld:
         """The same world with another task, whose scenes have to fit into the same spaces.
@@ -392,7 +412,9 @@ def _append(array: np.ndarray, value: object) -> np.ndarray:
 def _hand_place(streams: Streams, scene: Event) -> np.ndarray:
     """The first of a dozen random places that is free of entities, (B, 1, 2)."""
     places = streams.uniform("hand", 12, 2, low=-0.9, high=0.9)
-    gap = np.where(scene.present[:, None], np.sqrt(((places[:, :, None] - scene.initial[:, None]) ** 2).sum(-1)), 9.0)
+    gap = np.where(
+        scene.present[:, None], np.sqrt(((places[:, :, None] - scene.initial[:, None]) ** 2).sum(-1)), 9.0
+    )
     best = np.argmax(np.minimum(gap.min(-1), GAP), axis=1)
     return places[np.arange(len(best)), best][:, None].astype(np.float32)
 

@@ -40,10 +40,10 @@ def test_the_catalogue_is_complete() -> None:
     assert {"pentagon", "diagonal_line", "opposite_of", "bottommost"} <= set(held_out)
     assert len({CATALOGUE[name].family for name in held_out}) == len(FAMILIES)
     wanted = {
-        "spatial": "at near far left_of right_of above below between centre_of inside opposite_of aligned_with "
-        "offset ring",
-        "arrangement": "line horizontal_line vertical_line evenly_spaced_line triangle square rectangle pentagon "
-        "circle l_shape cluster scattered diagonal_line",
+        "spatial": "at near far left_of right_of above below between centre_of inside opposite_of "
+        "aligned_with offset ring",
+        "arrangement": "line horizontal_line vertical_line evenly_spaced_line triangle square rectangle "
+        "pentagon circle l_shape cluster scattered diagonal_line",
         "proximity": "closest furthest closest_to_colour move_to_closest move_to_furthest",
         "extremes": "leftmost rightmost topmost bottommost largest smallest",
         "quantity": "one two three more_than_three",
@@ -163,7 +163,9 @@ def test_torch_gives_the_same_numbers(name: str, mode: Mode) -> None:
     in_torch = concept.error(event.map(torch.as_tensor), mode)
     assert isinstance(in_torch, torch.Tensor)
     assert np.allclose(in_torch.numpy(), concept.error(event, mode), atol=1e-10)
-    assert np.array_equal(concept.satisfied(event.map(torch.as_tensor), mode).numpy(), concept.satisfied(event, mode))
+    assert np.array_equal(
+        concept.satisfied(event.map(torch.as_tensor), mode).numpy(), concept.satisfied(event, mode)
+    )
 
 
 def descend(name: str, starts: int, seed: int, steps: int = 400) -> float:
@@ -179,7 +181,7 @@ def descend(name: str, starts: int, seed: int, steps: int = 400) -> float:
     schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.05, steps)
     for _ in range(steps):
         optimiser.zero_grad()
-        task.error(scene.replace(positions=torch.where(free, x, scene.positions))).sum().backward()  # type: ignore[no-untyped-call]
+        task.error(scene.replace(positions=torch.where(free, x, scene.positions))).sum().backward()
         assert x.grad is not None
         assert bool(torch.isfinite(x.grad).all())
         optimiser.step()
@@ -202,7 +204,7 @@ def test_gradient_descent_over_attention_identifies(name: str) -> None:
     optimiser = torch.optim.Adam([logits], lr=0.3)
     for _ in range(60):
         optimiser.zero_grad()
-        concept.error(event.replace(attention=torch.sigmoid(logits)), "identify").sum().backward()  # type: ignore[no-untyped-call]
+        concept.error(event.replace(attention=torch.sigmoid(logits)), "identify").sum().backward()
         optimiser.step()
     chosen = (logits.detach() > 0).double()
     assert float(concept.satisfied(event.replace(attention=chosen), "identify").double().mean()) >= 0.95
@@ -266,7 +268,9 @@ ORACLES: dict[str, Callable[[Row, int], bool]] = {
     "ring": lambda r, i: abs(distance(r, i, me(r)) - 0.4) < 0.05,
     "closest": lambda r, i: all(distance(r, i, me(r)) < distance(r, j, me(r)) for j in others(r, i)),
     "furthest": lambda r, i: all(distance(r, i, me(r)) > distance(r, j, me(r)) for j in others(r, i)),
-    "closest_to_colour": lambda r, i: to_red(r, i) < 90 and all(to_red(r, i) < to_red(r, j) for j in others(r, i)),
+    "closest_to_colour": lambda r, i: (
+        to_red(r, i) < 90 and all(to_red(r, i) < to_red(r, j) for j in others(r, i))
+    ),
     "leftmost": lambda r, i: all(r["positions"][-1, i, 0] < r["positions"][-1, j, 0] for j in others(r, i)),
     "rightmost": lambda r, i: all(r["positions"][-1, i, 0] > r["positions"][-1, j, 0] for j in others(r, i)),
     "topmost": lambda r, i: all(r["positions"][-1, i, 1] > r["positions"][-1, j, 1] for j in others(r, i)),
@@ -358,7 +362,9 @@ def test_no_other_group_of_that_size_forms_the_shape(name: str) -> None:
     event = concepts.get(name).demonstrations(25, 4, mode="identify")
     for row in rows(event):
         size = int(row["attention"].sum())
-        found = [g for g in combinations(candidates(row), size) if GROUPS[name](row["positions"][-1, list(g)])]
+        found = [
+            g for g in combinations(candidates(row), size) if GROUPS[name](row["positions"][-1, list(g)])
+        ]
         assert found == [tuple(np.flatnonzero(row["attention"] > 0.5).tolist())]
 
 
@@ -372,7 +378,9 @@ def test_the_second_best_group_is_off_by_a_margin(name: str) -> None:
 
     def error(points: Any, weights: Any) -> Any:  # noqa: ANN401
         shape = points.shape[:-2]
-        blank = whole[0].map(lambda a: np.broadcast_to(a, (*np.broadcast_shapes(shape, weights.shape[:-1]), *a.shape)))
+        blank = whole[0].map(
+            lambda a: np.broadcast_to(a, (*np.broadcast_shapes(shape, weights.shape[:-1]), *a.shape))
+        )
         points = np.broadcast_to(points, (*weights.shape, 2))
         return concept.generation.error(blank.replace(positions=points[..., None, :, :], attention=weights))  # type: ignore[union-attr]
 
@@ -388,7 +396,9 @@ def test_quantities_by_brute_force_over_all_masks(name: str) -> None:
     for bits in product([0.0, 1.0], repeat=6):
         attention = np.array([bits])
         count = int(attention.sum())
-        wanted = {"one": count == 1, "two": count == 2, "three": count == 3, "more_than_three": count > 3}[name]
+        wanted = {"one": count == 1, "two": count == 2, "three": count == 3, "more_than_three": count > 3}[
+            name
+        ]
         masked = event.replace(attention=attention)
         assert bool(concept.satisfied(masked, "identify")[0]) == wanted
         least = {"one": 1, "two": 2, "three": 3, "more_than_three": 4}[name]
@@ -410,7 +420,9 @@ def test_parameters() -> None:
     assert concepts.get("ring", distance=0.5).parameters == {"distance": 0.5}
     near, far = concepts.get("ring", distance=0.3), concepts.get("ring", distance=0.6)
     assert not near.satisfied(far.demonstrations(5, 0)).any()
-    drawn = [concepts.get("offset").redrawn(np.random.default_rng(seed)).parameters["vector"] for seed in range(5)]
+    drawn = [
+        concepts.get("offset").redrawn(np.random.default_rng(seed)).parameters["vector"] for seed in range(5)
+    ]
     assert len(set(map(str, drawn))) == 5
     with pytest.raises(ValueError, match=r"distance is 2\.0, expected 0\.25 to 0\.7"):
         concepts.get("ring", distance=2.0)
@@ -425,7 +437,10 @@ def test_demonstrations_depend_on_the_seed_alone() -> None:
     assert np.array_equal(a.positions, b.positions)
     assert not np.array_equal(a.positions, c.positions)
     # The first of them are the same however many are asked for.
-    assert np.array_equal(concepts.get("near").demonstrations(2, 1).positions, concepts.get("near").demonstrations(5, 1).positions[:2])
+    assert np.array_equal(
+        concepts.get("near").demonstrations(2, 1).positions,
+        concepts.get("near").demonstrations(5, 1).positions[:2],
+    )
 
 
 @pytest.mark.parametrize("count", [3, 8, 16])

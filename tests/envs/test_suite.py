@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,8 @@ def test_every_concept_and_mode_has_its_id() -> None:
         assert (identify_id(name) in IDS) == ("identify" in concept.modes)
     assert {"conceptgym/Particle-v0", "conceptgym/Identify-v0"} <= set(IDS)
     env = gym.make("conceptgym:conceptgym/ParticleSquare-v0")
-    assert env.unwrapped.task.name == "square"  # type: ignore[attr-defined]
+    task: Any = env.unwrapped.get_wrapper_attr("task")
+    assert task.name == "square"
 
 
 @pytest.mark.parametrize("env_id", IDS)
@@ -73,7 +75,7 @@ def test_sb3_checker_on_dictionaries_and_goals() -> None:
         # SB3 flattens two-dimensional boxes itself, and says so.
         warnings.filterwarnings("ignore", message=".*unconventional shape.*")
         check_sb3(gym.make("conceptgym/ParticleNear-v0"))
-        check_sb3(gym.make("conceptgym/ParticleSquare-v0", goal=True))
+        check_sb3(gym.make("conceptgym/ParticleSquare-v0", goal=True).unwrapped)
 
 
 @pytest.mark.parametrize("env_id", IDS)
@@ -88,7 +90,7 @@ def test_determinism_memory_and_interleaving(env_id: str) -> None:
     assert same(first, rollout(env, 7, 12))
     assert not same(first, rollout(env, 8, 12))
     observations = [part[0] for part in first]
-    for a, b in zip(observations, observations[1:], strict=False):
+    for a, b in pairwise(observations):
         assert not any(np.shares_memory(a[key], b[key]) for key in a)
 
 
@@ -115,11 +117,11 @@ def test_interface_details(env_id: str) -> None:
 @pytest.mark.parametrize("env_id", IDS)
 def test_observations_vary(env_id: str) -> None:
     """No element of the observation is the same in all scenes, but for what the concept itself fixes."""
-    env = gym.make_vec(env_id, num_envs=300)
+    env: Any = gym.make_vec(env_id, num_envs=300)
     rng = np.random.default_rng(0)
     seen: list[dict[str, np.ndarray]] = [env.reset(seed=0)[0]]
     for _ in range(3):
-        seen.append(env.step(rng.uniform(-1, 1, env.action_space.shape).astype(np.float32))[0])  # type: ignore[union-attr]
+        seen.append(env.step(rng.uniform(-1, 1, env.action_space.shape).astype(np.float32))[0])
     world: Any = env.unwrapped.world  # type: ignore[attr-defined]
     least = world.entities[0]
     for key in seen[0]:
@@ -141,7 +143,7 @@ def test_observations_vary(env_id: str) -> None:
 @pytest.mark.parametrize("env_id", IDS)
 def test_rows_of_a_batch_equal_single_environments(env_id: str) -> None:
     seeds = [11, 5, 8]
-    env = gym.make_vec(env_id, num_envs=3, autoreset_mode=AutoresetMode.SAME_STEP)
+    env: Any = gym.make_vec(env_id, num_envs=3, autoreset_mode=AutoresetMode.SAME_STEP)
     singles = [make(env_id) for _ in seeds]
     rng = np.random.default_rng(1)
     observation, info = env.reset(seed=seeds)
@@ -149,8 +151,10 @@ def test_rows_of_a_batch_equal_single_environments(env_id: str) -> None:
     horizon = singles[0].world.horizon
     for step in range(horizon + 3):
         for i, (single_observation, *_) in enumerate(alone):
-            assert all(np.array_equal(observation[key][i], single_observation[key]) for key in observation), step
-        actions = rng.uniform(-1, 1, env.action_space.shape).astype(np.float32)  # type: ignore[arg-type]
+            assert all(np.array_equal(observation[key][i], single_observation[key]) for key in observation), (
+                step
+            )
+        actions = rng.uniform(-1, 1, env.action_space.shape).astype(np.float32)
         observation, reward, terminated, truncated, info = env.step(actions)
         for i, single in enumerate(singles):
             said = single.step(actions[i])
@@ -167,7 +171,7 @@ def test_rows_of_a_batch_equal_single_environments(env_id: str) -> None:
 
 @pytest.mark.parametrize("env_id", ["conceptgym/ParticleNear-v0", "conceptgym/IdentifyRed-v0"])
 def test_next_step_autoreset(env_id: str) -> None:
-    env = gym.make_vec(env_id, num_envs=2)
+    env: Any = gym.make_vec(env_id, num_envs=2)
     assert env.metadata["autoreset_mode"] is AutoresetMode.NEXT_STEP
     single = make(env_id)
     env.reset(seed=[4, 9])
@@ -192,7 +196,7 @@ def test_next_step_autoreset(env_id: str) -> None:
 
 
 def test_disabled_autoreset_and_reset_mask() -> None:
-    env = gym.make_vec("conceptgym/IdentifyRed-v0", num_envs=3, autoreset_mode=AutoresetMode.DISABLED)
+    env: Any = gym.make_vec("conceptgym/IdentifyRed-v0", num_envs=3, autoreset_mode=AutoresetMode.DISABLED)
     before, _ = env.reset(seed=0)
     action = np.zeros(env.action_space.shape or (), dtype=np.float32)
     env.step(action)

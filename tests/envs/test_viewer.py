@@ -40,7 +40,9 @@ def test_heatmap_lies_underneath() -> None:
     edge, middle = pixel(image, np.array([0.97, 0.97])), pixel(image, np.array([0.0, 0.97]))
     assert edge[0] - edge[2] > 100  # warm
     assert middle[2] - middle[0] > 50  # cold
-    env = gym.make("conceptgym/ParticleNear-v0", render_mode="rgb_array", heatmap=lambda points, event: points)
+    env = gym.make(
+        "conceptgym/ParticleNear-v0", render_mode="rgb_array", heatmap=lambda points, event: points
+    )
     env.reset(seed=0)
     with pytest.raises(ValueError, match=r"heatmap returned shape \(4096, 2\)"):
         env.render()
@@ -69,7 +71,9 @@ def test_render_modes() -> None:
 
 
 def test_drawing_changes_nothing() -> None:
-    watched, blind = (gym.make("conceptgym/ParticleSquare-v0", render_mode=mode) for mode in ("rgb_array", None))
+    watched, blind = (
+        gym.make("conceptgym/ParticleSquare-v0", render_mode=mode) for mode in ("rgb_array", None)
+    )
     for env in (watched, blind):
         env.reset(seed=0)
         env.action_space.seed(0)

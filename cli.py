@@ -1,0 +1,203 @@
+"""The ``conceptgym`` command: parses, calls, prints."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from .concepts.catalogue import CATALOGUE
+
+_DESCRIPTION = "Concepts as energy functions: worlds to enact and to recognise them in."
+
+
+def _console() -> Console:
+    """The terminal, or 160 columns where the output goes elsewhere."""
+    return Console() if sys.stdout.isatty() else Console(width=160)
+
+
+def demo(out: Path = Path("out"), seed: int = 0, episodes: int = 100) -> None:
+    """Let an expert bring eight concepts about: a table here, pictures and a GIF under --out.
+
+    Args:
+        out: Folder for the pictures.
+        seed: Seeds the scenes.
+        episodes: Episodes a concept for the table.
+    """
+    from tqdm import tqdm
+
+    from .evaluation.demo import EIGHT, run_demo
+
+    table = Table("concept", "what it means", "expert", "random")
+    for shown in tqdm(run_demo(out, seed, episodes), total=len(EIGHT), unit="concept", leave=False):
+        table.add_row(
+            shown.concept, shown.description, f"{shown.expert.at_end:.0%}", f"{shown.random.at_end:.0%}"
+        )
+    console = _console()
+    console.print(table)
+    console.print(
+        f"episodes satisfied at their end, of {episodes}; see {out / 'demo.gif'} and the pictures beside it"
+    )
+
+
+def envs(
+    family: str | None = None,
+    mode: Literal["generate", "identify"] | None = None,
+    split: Literal["train", "held_out"] | None = None,
+    speed: bool = True,
+) -> None:
+    """List the environments with family, split and measured steps per second.
+
+    Args:
+        family: Only of this family, for instance spatial.
+        mode: Only those to generate in, or to identify in.
+        split: Only concepts of this split.
+        speed: Whether to measure the speed, a twentieth of a second each.
+    """
+    from .concepts.catalogue import names
+    from .envs.registration import identify_id, particle_id
+    from .evaluation.speed import single
+
+    wanted = names(family, mode, split)
+    table = Table(
+        "id", "family", "modes of the concept", "split", "steps/s" if speed else "", "what it means"
+    )
+    for name in wanted:
+        concept = CATALOGUE[name]
+        for kind, make_id in (("generate", particle_id), ("identify", identify_id)):
+            if kind in concept.modes and mode in (None, kind):
+                rate = f"{single(make_id(name), 0.05).median:,.0f}" if speed else ""
+                modes = ", ".join(concept.modes)
+                table.add_row(make_id(name), concept.family, modes, concept.split, rate, concept.description)
+    _console().print(table)
+
+
+def play(env_id: tyro.conf.Positional[str], seed: int = 0) -> None:
+    """Drag the discs yourself; needs the extra "play" and a screen.
+
+    Args:
+        env_id: For instance conceptgym/ParticleSquare-v0.
+        seed: Seeds the scenes.
+    """
+    from .envs.play import play as run
+
+    won = run(full_id(env_id), seed)
+    _console().print(f"{won} satisfied")
+
+
+def render(
+    env_id: tyro.conf.Positional[str],
+    out: Path = Path("out/render.gif"),
+    seed: int = 0,
+    policy: Literal["expert", "random"] = "expert",
+    size: int = 320,
+) -> None:
+    """Film one episode as a GIF.
+
+    Args:
+        env_id: For instance conceptgym/ParticleSquare-v0.
+        out: The file.
+        seed: Seeds the scene.
+        policy: Who acts.
+        size: Width and height, in pixels.
+    """
+    from .envs.viewer import save_gif
+    from .evaluation.demo import film
+
+    frames = film(full_id(env_id), seed, size, policy)
+    save_gif(frames, str(out), fps=20)
+    _console().print(f"{out}: {len(frames)} frames")
+
+
+def demos_export(
+    env_id: tyro.conf.Positional[str], episodes: int = 100, seed: int = 0, out: Path = Path("out/demos")
+) -> None:
+    """Write expert episodes as a Minari dataset; needs the extra "demos".
+
+    Args:
+        env_id: For instance conceptgym/ParticleSquare-v0.
+        episodes: Number of episodes.
+        seed: Seeds the scenes.
+        out: Folder of the datasets.
+    """
+    from .agents.demonstrations import export
+
+    _console().print(f"{export(full_id(env_id), episodes, seed, out)}")
+
+
+def bench_envs(seconds: float = 1.0, largest: int = 65536) -> None:
+    """Measure the speed of the environments on this machine.
+
+    Args:
+        seconds: Seconds a cell.
+        largest: Largest number of rows.
+    """
+    from .evaluation.speed import env_speeds, machine
+
+    table = Table("environment", "rows", "env-steps/s (median)", "best window")
+    for cell in env_speeds(seconds, largest):
+        table.add_row(cell.what, f"{cell.rows:,}", f"{cell.median:,.0f}", f"{cell.best:,.0f}")
+    console = _console()
+    console.print(machine())
+    console.print(table)
+
+
+def full_id(env_id: str) -> str:
+    """An id with its namespace and version: "ParticleSquare" stands for "conceptgym/ParticleSquare-v0".
+
+    Raises:
+        ValueError: There is no such environment; the message names the nearest.
+    """
+    from difflib import get_close_matches
+
+    import gymnasium as gym
+
+    known = [name for name in gym.registry if name.startswith("conceptgym/")]
+    named = env_id if env_id.startswith("conceptgym/") else f"conceptgym/{env_id}"
+    named = named if "-v" in named else f"{named}-v0"
+    if named not in known:
+        near = get_close_matches(named, known, n=3)
+        raise ValueError(
+            f"unknown environment {env_id!r}: did you mean {' or '.join(near) or 'one of conceptgym envs'}?"
+        )
+    return named
+
+
+Commands = dict[str, Callable[..., Any]]
+GROUPS: dict[str, Commands] = {"demos": {"export": demos_export}, "bench": {"envs": bench_envs}}
+COMMANDS: Commands = {"demo": demo, "envs": envs, "play": play, "render": render}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command line, and returns its exit status: 0, 1 (it failed) or 2 (it was misused)."""
+    words = sys.argv[1:] if arguments is None else arguments
+    commands, prog = {**COMMANDS, **{group: _group_help(group) for group in GROUPS}}, "conceptgym"
+    if words and words[0] in GROUPS:
+        commands, prog, words = GROUPS[words[0]], f"conceptgym {words[0]}", words[1:]
+    try:
+        tyro.extras.subcommand_cli_from_dict(
+            commands, prog=prog, args=words or ["--help"], description=_DESCRIPTION
+        )
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    except (ValueError, TypeError) as error:
+        print(f"conceptgym: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _group_help(group: str) -> Callable[[], None]:
+    def show() -> None:
+        """."""
+
+    show.__doc__ = f"Commands: {', '.join(GROUPS[group])}."
+    return show
+
+
+if __name__ == "__main__":
+    sys.exit(main())

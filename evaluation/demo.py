@@ -1,0 +1,104 @@
+"""The demonstration: an expert brings eight concepts about, seen and counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from ..agents.expert import expert_actions
+from ..concepts.catalogue import get
+from ..envs.registration import particle_id
+from ..envs.viewer import save_gif, save_png
+from .solvability import Rate, measure
+
+EIGHT: tuple[str, ...] = (
+    "near",
+    "between",
+    "square",
+    "circle",
+    "evenly_spaced_line",
+    "follow",
+    "orbit",
+    "help",
+)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One concept of the demonstration.
+
+    Attributes:
+        concept: Its name.
+        description: What it means.
+        expert: How often the expert satisfies it.
+        random: How often random actions do.
+    """
+
+    concept: str
+    description: str
+    expert: Rate
+    random: Rate
+
+
+def film(
+    env_id: str,
+    seed: int = 0,
+    size: int = 320,
+    policy: str = "expert",
+    **arguments: Any,  # noqa: ANN401
+) -> list[np.ndarray]:
+    """Frames, (H, W, 3) each, of one episode.
+
+    Args:
+        env_id: A registered id.
+        seed: Seeds the scene and the random policy.
+        size: Width and height, in pixels.
+        policy: "expert" or "random".
+        **arguments: For the environment.
+
+    Raises:
+        ValueError: An unknown policy, or there is no expert for this environment.
+    """
+    if policy not in ("expert", "random"):
+        raise ValueError(f"policy is {policy!r}, expected 'expert' or 'random'")
+    env: Any = gym.make(env_id, render_mode="rgb_array", disable_env_checker=True, **arguments).unwrapped
+    env.viewer.size = size
+    env.reset(seed=seed)
+    env.action_space.seed(seed)
+    frames, over = [env.render()], False
+    while not over:
+        act = expert_actions(env.world, env.state)[0] if policy == "expert" else env.action_space.sample()
+        _, _, terminated, truncated, _ = env.step(act)
+        frames.append(env.render())
+        over = terminated or truncated
+    env.close()
+    return frames
+
+
+def mosaic(films: list[list[np.ndarray]], columns: int) -> list[np.ndarray]:
+    """Films side by side; a shorter one waits at its last frame."""
+    length = max(map(len, films))
+    padded = [frames + [frames[-1]] * (length - len(frames)) for frames in films]
+    rows = [padded[i : i + columns] for i in range(0, len(padded), columns)]
+    return [
+        np.concatenate([np.concatenate([frames[t] for frames in row], axis=1) for row in rows])
+        for t in range(length)
+    ]
+
+
+def run_demo(out: Path, seed: int = 0, episodes: int = 100) -> Iterator[Shown]:
+    """Films and counts the eight concepts, and writes pictures and a GIF under ``out``."""
+    films = []
+    for name in EIGHT:
+        env_id = particle_id(name)
+        frames = film(env_id, seed, size=240)
+        save_png(frames[-1], str(out / f"{name}.png"))
+        films.append(frames[::2])
+        expert, random = (measure(env_id, policy, episodes, seed) for policy in ("expert", "random"))
+        yield Shown(name, get(name).description, expert, random)
+    save_gif(mosaic(films, 4), str(out / "demo.gif"), fps=10)
