@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import pytest
+from conceptgym.concepts import Event
 from conceptgym.envs.play import drag_action, entity_at, play, to_plane
 from conceptgym.envs.viewer import Viewer
 from gymnasium.error import DependencyNotInstalled
@@ -61,7 +63,7 @@ def person(monkeypatch: pytest.MonkeyPatch) -> Callable[[Script], list[str]]:
     return follow
 
 
-def started(env_id: str, **arguments: object) -> gym.Env:
+def started(env_id: str, **arguments: Any) -> Any:  # noqa: ANN401
     env = gym.make(env_id, **arguments).unwrapped
     env.reset(seed=0)
     return env
@@ -165,7 +167,7 @@ def test_clicks_are_seen_as_golden_rings(
     seen = []
     draw = Viewer.draw
 
-    def drawn(viewer: Viewer, event: object, *args: object, **kwargs: object) -> np.ndarray:
+    def drawn(viewer: Viewer, event: Event, *args: Any, **kwargs: Any) -> np.ndarray:  # noqa: ANN401
         seen.append(event.attention.copy())
         return draw(viewer, event, *args, **kwargs)
 

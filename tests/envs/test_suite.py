@@ -122,7 +122,7 @@ def test_observations_vary(env_id: str) -> None:
     seen: list[dict[str, np.ndarray]] = [env.reset(seed=0)[0]]
     for _ in range(3):
         seen.append(env.step(rng.uniform(-1, 1, env.action_space.shape).astype(np.float32))[0])
-    world: Any = env.unwrapped.world  # type: ignore[attr-defined]
+    world: Any = env.unwrapped.world
     least = world.entities[0]
     for key in seen[0]:
         values = np.concatenate([part[key] for part in seen])

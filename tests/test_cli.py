@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conceptgym.cli import full_id, main
+from PIL import Image
+
+
+def test_help_and_misuse(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (
+        [],
+        ["--help"],
+        ["demo", "--help"],
+        ["bench", "envs", "--help"],
+        ["demos", "export", "--help"],
+    ):
+        assert main(words) == 0
+    assert main(["nonsense"]) == 2
+    assert main(["envs", "--mode", "dream"]) == 2
+    capsys.readouterr()
+    assert main(["render", "ParticleSqare"]) == 2
+    assert "did you mean conceptgym/ParticleSquare-v0" in capsys.readouterr().err
+    assert main(["envs", "--family", "spacial"]) == 2
+    assert "'spacial' is none of" in capsys.readouterr().err
+
+
+def test_ids_may_be_short() -> None:
+    for short in ("ParticleSquare", "ParticleSquare-v0", "conceptgym/ParticleSquare-v0"):
+        assert full_id(short) == "conceptgym/ParticleSquare-v0"
+
+
+def test_envs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["envs", "--family", "social", "--no-speed"]) == 0
+    printed = capsys.readouterr().out
+    for name in ("Help", "Hinder", "Avoid", "Guard"):
+        assert f"conceptgym/Particle{name}-v0" in printed
+    assert "Square" not in printed
+    assert "held_out" in printed
+
+
+def test_render(tmp_path: Path) -> None:
+    path = tmp_path / "a.gif"
+    assert main(["render", "ParticleNear", "--out", str(path), "--size", "64"]) == 0
+    with Image.open(path) as image:
+        assert image.size == (64, 64)
+        assert getattr(image, "n_frames") > 5  # noqa: B009  (equal frames at the end are merged)
+
+
+def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--out", str(tmp_path), "--episodes", "20"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("100%") >= 6
+    assert len(list(tmp_path.glob("*.png"))) == 8
+    assert (tmp_path / "demo.gif").stat().st_size > 10_000
+
+
+def test_bench(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "envs", "--seconds", "0.02", "--largest", "16"]) == 0
+    printed = capsys.readouterr().out
+    assert "NumPy" in printed
+    assert "ParticleNear-v0 n_entities=4" in printed
