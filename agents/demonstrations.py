@@ -19,7 +19,7 @@ from gymnasium.error import DependencyNotInstalled
 from jaxtyping import Float
 from tqdm import tqdm
 
-from ..envs.faces import ConceptEnv
+from ..envs.single import ConceptEnv
 from .expert import expert_actions
 
 _FOLDER = "MINARI_DATASETS_PATH"

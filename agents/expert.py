@@ -14,7 +14,8 @@ from jaxtyping import Float
 
 from ..concepts.event import FRAME_SECONDS
 from ..envs.identify import IdentifyWorld
-from ..envs.particle.world import HAND_RADIUS, ParticleState, ParticleWorld
+from ..envs.particle.hand import HAND_RADIUS
+from ..envs.particle.world import ParticleState, ParticleWorld
 from ..envs.state import World
 
 _RATE = 6.0

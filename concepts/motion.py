@@ -1,11 +1,12 @@
-"""Motions that scenery is given and that solutions are made of: trajectories by row and entity."""
+"""Motions: how scenery and solutions move, and what a trajectory is measured by."""
 
 from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float
 
-from .event import FRAME_SECONDS, Event
+from .event import FRAME_SECONDS, Array, Event
+from .geometry import length, namespace, root_mean_square, total
 from .streams import Streams
 
 
@@ -73,3 +74,33 @@ def set_moving(event: Event, who: np.ndarray, paths: np.ndarray) -> Event:
 def first_of(mask: np.ndarray) -> np.ndarray:
     """The mask reduced to its first entity, (B, N)."""
     return mask & (np.cumsum(mask, axis=1) == 1)
+
+
+def track(event: Event, references: Array) -> Array:
+    """Mean position of the references at every state, (..., T+1, 1, 2)."""
+    xp = namespace(event.positions)
+    mass = total(references)[..., None, None, None]
+    weighted = total(event.positions * references[..., None, :, None], axis=-2)[..., None, :]
+    return weighted / xp.where(mass > 0, mass, xp.ones_like(mass))
+
+
+def distances(event: Event, references: Array) -> Array:
+    """Distance of every entity to the references' mean, at every state, (..., T+1, N)."""
+    return length(event.positions - track(event, references))
+
+
+def over_time(values: Array, start: int) -> Array:
+    """Root mean square over the states from ``start`` on, (..., T+1, N) to (..., N)."""
+    xp = namespace(values)
+    late = xp.moveaxis(values[..., start:, :], -2, -1)
+    return root_mean_square(late, xp.ones_like(late))
+
+
+def speeds(event: Event) -> Array:
+    """Speed between states, in units per second, (..., T, N)."""
+    return length(event.positions[..., 1:, :, :] - event.positions[..., :-1, :, :]) / FRAME_SECONDS
+
+
+def duration(event: Event) -> int:
+    """T, the number of steps."""
+    return event.positions.shape[1] - 1

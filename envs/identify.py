@@ -13,10 +13,11 @@ from ..concepts.concept import Concept, Identification
 from ..concepts.event import FRAME_SECONDS, Event
 from ..concepts.sampling import entity_range, identification_scenes, most_entities
 from ..concepts.streams import Streams
-from .faces import ConceptEnv, ConceptVectorEnv
-from .options import check_choice, slots
+from .checks import check_choice, slots
 from .scenes import Look, entity_spaces, fit, look, padded
+from .single import ConceptEnv
 from .state import Observation, Outcome, batch_last, outcome
+from .vector import ConceptVectorEnv
 from .viewer import HeatMap
 
 

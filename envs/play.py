@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from ..concepts.event import Event
-from .faces import ConceptEnv
 from .identify import IdentifyWorld
 from .particle.world import ParticleState, ParticleWorld
+from .single import ConceptEnv
 from .viewer import Viewer, import_pygame
 
 _EXTENT = 1.05  # largest coordinate of the plane that is in the picture

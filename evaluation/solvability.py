@@ -11,7 +11,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from ..agents.expert import expert_actions
-from ..envs.faces import ConceptVectorEnv
+from ..envs.vector import ConceptVectorEnv
 from .statistics import wilson
 
 Policy = Callable[[ConceptVectorEnv, np.random.Generator], np.ndarray]

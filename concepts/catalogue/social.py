@@ -7,11 +7,11 @@ import numpy as np
 from ..concept import Concept, Generation, relation
 from ..event import Array, Event
 from ..geometry import as_weights, hinge, length, mean, namespace, to_segment
-from ..motion import first_of, set_moving
+from ..motion import distances, duration, first_of, over_time, set_moving
 from ..scene import EDGE, random_sizes
 from ..streams import Streams
-from .spatial import _two
-from .temporal import LONG, SHORT, _distances, _frames, _over_time, moving_reference
+from .spatial import two_references
+from .temporal import LONG, SHORT, moving_reference
 
 HELPED = 0.1
 HINDERED = 0.6
@@ -23,13 +23,13 @@ ROOMY = 0.65
 
 def avoid(event: Event, references: Array) -> Array:
     """Deepest intrusion into the disc of radius ``AVOIDED`` around the threat, (..., N)."""
-    return namespace(event.positions).max(hinge(AVOIDED - _distances(event, references)), axis=-2)
+    return namespace(event.positions).max(hinge(AVOIDED - distances(event, references)), axis=-2)
 
 
 def _charging(streams: Streams, event: Event) -> Event:
     """The attended entity runs over the place where the agent stands, and beyond."""
     prey = mean(event.initial, event.movable.astype(np.float64))[:, None]
-    share = np.linspace(0.0, 1.7, _frames(event) + 1)[None, :, None, None]
+    share = np.linspace(0.0, 1.7, duration(event) + 1)[None, :, None, None]
     paths = event.initial[:, None] + share * (prey - event.initial)[:, None]
     return set_moving(event, event.attention > 0.5, paths)
 
@@ -40,7 +40,7 @@ def _propose_avoid(streams: Streams, event: Event, references: Array) -> np.ndar
     away = event.initial - threat
     side = np.stack([-away[..., 1], away[..., 0]], axis=-1) / np.maximum(length(away)[..., None], 1e-9)
     sense = np.where(streams.uniform("sense", 1, 1) < 0.5, -1.0, 1.0)
-    step = np.minimum(np.arange(_frames(event) + 1) / 3, 1.0)[None, :, None, None]
+    step = np.minimum(np.arange(duration(event) + 1) / 3, 1.0)[None, :, None, None]
     return event.initial[:, None] + step * (0.45 * sense * side)[:, None]
 
 
@@ -49,17 +49,17 @@ def guard(event: Event, references: Array) -> Array:
     xp = namespace(event.positions)
     frames = event.positions.shape[-3]
     ends = [
-        _two(event.replace(positions=event.positions[..., t : t + 1, :, :]), references)
+        two_references(event.replace(positions=event.positions[..., t : t + 1, :, :]), references)
         for t in range(frames)
     ]
     start, end = (xp.stack([pair[i] for pair in ends], axis=-2)[..., None, :] for i in range(2))
     third = (end - start) / 3
-    return _over_time(to_segment(event.positions, start + third, end - third), frames // 2)
+    return over_time(to_segment(event.positions, start + third, end - third), frames // 2)
 
 
 def _propose_guard(streams: Streams, event: Event, references: Array) -> np.ndarray:
     """Goes to the midpoint between the two within a third of the time, and stays there as it moves."""
-    frames = _frames(event)
+    frames = duration(event)
     middle = (event.positions * references[:, None, :, None]).sum(2, keepdims=True) / 2
     share = np.minimum(np.arange(frames + 1) / (frames // 3), 1.0)[None, :, None, None]
     return event.initial[:, None] * (1 - share) + share * middle

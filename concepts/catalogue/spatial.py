@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..concept import TOLERANCE, Concept, Deviation, Proposal, membership, planted, relation
+from ..concept import Concept, Deviation, Proposal, membership, planted, relation
 from ..event import Array, Event
 from ..geometry import as_weights, hinge, length, mean, minimum_over, namespace, pairwise, to_segment, total
 from ..scene import EDGE
@@ -93,12 +93,12 @@ def half_plane(axis: int, sign: int) -> tuple[Deviation, Proposal]:
 
 def between(event: Event, references: Array) -> Array:
     """Distance to the middle third of the segment that joins two references, (..., N)."""
-    start, end = _two(event, references)
+    start, end = two_references(event, references)
     third = (end - start) / 3
     return to_segment(event.final, (start + third)[..., None, :], (end - third)[..., None, :])
 
 
-def _two(event: Event, references: Array) -> tuple[Array, Array]:
+def two_references(event: Event, references: Array) -> tuple[Array, Array]:
     """Positions of the first reference, and of the other one, (..., 2) each."""
     xp = namespace(references)
     first = as_weights((xp.cumulative_sum(references, axis=-1) < 1.5) & (references > 0.5), references)
@@ -107,7 +107,7 @@ def _two(event: Event, references: Array) -> tuple[Array, Array]:
 
 
 def _propose_between(streams: Streams, event: Event, references: Array) -> np.ndarray:
-    start, end = _two(event, references)
+    start, end = two_references(event, references)
     share = streams.uniform("share", event.present.shape[1], 1, low=1 / 3, high=2 / 3)
     return start[:, None] + share * (end - start)[:, None]
 
@@ -319,5 +319,3 @@ CONCEPTS: tuple[Concept, ...] = (
     ring(),
 )
 """The rows of the family."""
-
-__all__ = ["CONCEPTS", "TOLERANCE", "between", "near", "offset", "ring"]

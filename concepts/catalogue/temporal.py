@@ -11,9 +11,20 @@ from collections.abc import Callable
 import numpy as np
 
 from ..concept import Concept, Deviation, Identification, Proposal, Script, membership, moved, relation
-from ..event import FRAME_SECONDS, Array, Event
-from ..geometry import hinge, length, namespace, root, root_mean_square, total
-from ..motion import first_of, pursue, set_moving, travel, wander
+from ..event import Array, Event
+from ..geometry import hinge, length, namespace, root, total
+from ..motion import (
+    distances,
+    duration,
+    first_of,
+    over_time,
+    pursue,
+    set_moving,
+    speeds,
+    track,
+    travel,
+    wander,
+)
 from ..scene import one_hot_colors
 from ..streams import Streams
 from .spatial import NEAR
@@ -31,31 +42,6 @@ MEETING = 0.15
 ORBIT_RADIUS = 0.35
 
 
-def _track(event: Event, references: Array) -> Array:
-    """Mean position of the references at every state, (..., T+1, 1, 2)."""
-    xp = namespace(event.positions)
-    mass = total(references)[..., None, None, None]
-    weighted = total(event.positions * references[..., None, :, None], axis=-2)[..., None, :]
-    return weighted / xp.where(mass > 0, mass, xp.ones_like(mass))
-
-
-def _distances(event: Event, references: Array) -> Array:
-    """Distance of every entity to the references' mean, at every state, (..., T+1, N)."""
-    return length(event.positions - _track(event, references))
-
-
-def _over_time(values: Array, start: int) -> Array:
-    """Root mean square over the states from ``start`` on, (..., T+1, N) to (..., N)."""
-    xp = namespace(values)
-    late = xp.moveaxis(values[..., start:, :], -2, -1)
-    return root_mean_square(late, xp.ones_like(late))
-
-
-def _speeds(event: Event) -> Array:
-    """Speed between states, in units per second, (..., T, N)."""
-    return length(event.positions[..., 1:, :, :] - event.positions[..., :-1, :, :]) / FRAME_SECONDS
-
-
 def still(event: Event, references: Array) -> Array:
     """Farthest excursion during the second half, (..., N)."""
     half = event.positions.shape[-3] // 2
@@ -65,40 +51,40 @@ def still(event: Event, references: Array) -> Array:
 
 def slow(event: Event, references: Array) -> Array:
     """How far the speed is outside the slow band, from the second step on, in units per second, (..., N)."""
-    speeds = _speeds(event)
-    return _over_time(hinge(SLOW[0] - speeds) + hinge(speeds - SLOW[1]), 1)
+    speed = speeds(event)
+    return over_time(hinge(SLOW[0] - speed) + hinge(speed - SLOW[1]), 1)
 
 
 def fast(event: Event, references: Array) -> Array:
     """What the speed lacks to ``FAST``, from the second step on, in units per second, (..., N)."""
-    return _over_time(hinge(FAST - _speeds(event)), 1)
+    return over_time(hinge(FAST - speeds(event)), 1)
 
 
 def approach(event: Event, references: Array) -> Array:
     """What is left to ``NEAR`` in the end, plus all retreats on the way, (..., N)."""
-    distance = _distances(event, references)
+    distance = distances(event, references)
     retreat = hinge(distance[..., 1:, :] - distance[..., :-1, :] - 0.01)
     return hinge(distance[..., -1, :] - NEAR) + total(retreat, axis=-2)
 
 
 def follow(event: Event, references: Array) -> Array:
     """Distance beyond ``FOLLOWING`` during the second half, (..., N)."""
-    distance = _distances(event, references)
-    return _over_time(hinge(distance - FOLLOWING), distance.shape[-2] // 2)
+    distance = distances(event, references)
+    return over_time(hinge(distance - FOLLOWING), distance.shape[-2] // 2)
 
 
 def after(event: Event, references: Array) -> Array:
     """Excursion before the two references meet, plus what is left to them in the end, (..., N)."""
     xp = namespace(event.positions)
     attended = references[..., None, :] > 0.5
-    spread = xp.max(xp.where(attended, _distances(event, references), 0.0), axis=-1)
+    spread = xp.max(xp.where(attended, distances(event, references), 0.0), axis=-1)
     apart = xp.astype(2 * spread > MEETING, event.positions.dtype)
     waiting = [xp.ones_like(apart[..., 0]), xp.ones_like(apart[..., 0])]
     for t in range(1, apart.shape[-1] - 1):
         waiting.append(waiting[-1] * apart[..., t])
     excursion = length(event.positions - event.positions[..., :1, :, :])
     early = xp.max(excursion * xp.stack(waiting, axis=-1)[..., None], axis=-2)
-    return early + hinge(_distances(event, references)[..., -1, :] - NEAR)
+    return early + hinge(distances(event, references)[..., -1, :] - NEAR)
 
 
 def visit_in_order(event: Event, references: Array) -> Array:
@@ -107,7 +93,7 @@ def visit_in_order(event: Event, references: Array) -> Array:
     left = []
     for channel in range(3):
         weights = references * event.colors[..., channel]
-        left.append(hinge(_distances(event, weights) - REACHED))
+        left.append(hinge(distances(event, weights) - REACHED))
     red, green, blue = (channel[..., 1, :] for channel in left)
     green, blue = green + 10.0, blue + 10.0
     for t in range(2, event.positions.shape[-3]):
@@ -125,7 +111,7 @@ def orbit(event: Event, references: Array) -> Array:
     """
     xp = namespace(event.positions)
     first = (event.positions.shape[-3] - 1) // 4
-    path = (event.positions - _track(event, references))[..., first:, :, :]
+    path = (event.positions - track(event, references))[..., first:, :, :]
     count = path.shape[-3]
     angle = xp.arange(count, dtype=path.dtype)[:, None] * (2 * np.pi / (count - 1))
     x, y, cosine, sine = path[..., 0], path[..., 1], xp.cos(angle), xp.sin(angle)
@@ -138,51 +124,47 @@ def orbit(event: Event, references: Array) -> Array:
     return root(squared - 2 * ORBIT_RADIUS * match + ORBIT_RADIUS**2)
 
 
-def _frames(event: Event) -> int:
-    return event.positions.shape[1] - 1
-
-
 def _at_speed(low: float, high: float, turn: float = 1.0) -> Proposal:
     def propose(streams: Streams, event: Event, references: Array) -> np.ndarray:
         speed = streams.uniform("speed", event.present.shape[1], low=low, high=high)
-        return wander(streams, event.initial, speed, _frames(event), turn=turn)
+        return wander(streams, event.initial, speed, duration(event), turn=turn)
 
     return propose
 
 
 def _propose_still(streams: Streams, event: Event, references: Array) -> np.ndarray:
     """Goes on as it did, and comes to rest within the first half."""
-    rest = np.array([0, 0.9, 1.5, 1.8] + [1.9] * (_frames(event) - 3))
+    rest = np.array([0, 0.9, 1.5, 1.8] + [1.9] * (duration(event) - 3))
     step = event.positions[:, 1] - event.positions[:, 0]
     return event.initial[:, None] + rest[None, :, None, None] * step[:, None]
 
 
 def _propose_pursuit(speed: float, keep: float) -> Proposal:
     def propose(streams: Streams, event: Event, references: Array) -> np.ndarray:
-        return pursue(event.initial, _track(event, references)[:, :, 0], speed=speed, keep=keep)
+        return pursue(event.initial, track(event, references)[:, :, 0], speed=speed, keep=keep)
 
     return propose
 
 
 def _propose_after(streams: Streams, event: Event, references: Array) -> np.ndarray:
-    goal = np.broadcast_to(_track(event, references)[:, -1], event.initial.shape)
+    goal = np.broadcast_to(track(event, references)[:, -1], event.initial.shape)
     away = event.initial - goal
     goal = goal + 0.12 * away / np.maximum(length(away)[..., None], 1e-9)
-    return travel(np.stack([event.initial, event.initial, goal], axis=1), [0, 8, 14], _frames(event))
+    return travel(np.stack([event.initial, event.initial, goal], axis=1), [0, 8, 14], duration(event))
 
 
 def _propose_visit(streams: Streams, event: Event, references: Array) -> np.ndarray:
     stops = [event.initial]
     for channel in range(3):
         weights = references * event.colors[..., channel]
-        stops.append(np.broadcast_to(_track(event, weights)[:, 0], event.initial.shape))
-    return travel(np.stack(stops, axis=1), [0, 5, 10, 15], _frames(event))
+        stops.append(np.broadcast_to(track(event, weights)[:, 0], event.initial.shape))
+    return travel(np.stack(stops, axis=1), [0, 5, 10, 15], duration(event))
 
 
 def _propose_orbit(streams: Streams, event: Event, references: Array) -> np.ndarray:
     """Spirals onto the orbit within a quarter of the time, then goes round once."""
-    frames = _frames(event)
-    relative = event.initial - _track(event, references)[:, 0]
+    frames = duration(event)
+    relative = event.initial - track(event, references)[:, 0]
     sense = np.where(streams.uniform("sense", 1) < 0.5, -1.0, 1.0)
     times = np.arange(frames + 1)[None, :, None]
     turned = sense[..., None] * times * (2 * np.pi / (frames - frames // 4))
@@ -190,7 +172,7 @@ def _propose_orbit(streams: Streams, event: Event, references: Array) -> np.ndar
     share = np.minimum(times / (frames // 4), 1.0)
     radius = (1 - share) * length(relative)[:, None] + share * ORBIT_RADIUS
     around = radius[..., None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
-    return around + _track(event, references)
+    return around + track(event, references)
 
 
 def _drifting(streams: Streams, event: Event) -> Event:
@@ -216,7 +198,7 @@ def _meeting(streams: Streams, event: Event) -> Event:
     away = event.initial - place
     goal = place + 0.12 * away / np.maximum(length(away)[..., None], 1e-9)
     share = streams.uniform("arrival", 1, 1, 1, low=5.0, high=7.0)
-    progress = np.minimum(np.arange(_frames(event) + 1)[None, :, None, None] / share, 1.0)
+    progress = np.minimum(np.arange(duration(event) + 1)[None, :, None, None] / share, 1.0)
     return set_moving(event, mover, event.initial[:, None] + progress * (goal - event.initial)[:, None])
 
 
@@ -259,7 +241,7 @@ def _mixed(first: tuple[float, float], second: tuple[float, float]) -> Proposal:
             for tag, (low, high) in (("first", first), ("second", second))
         )
         speed = np.where(streams.uniform("which", width) < 0.5, slower, faster)
-        return wander(streams, event.initial, speed, _frames(event))
+        return wander(streams, event.initial, speed, duration(event))
 
     return propose
 

@@ -8,8 +8,9 @@ from ...concepts.concept import Concept
 from ...concepts.sampling import most_entities
 from ...concepts.task import Task
 from ...concepts.task import task as make_task
-from ..faces import ConceptEnv, ConceptVectorEnv
-from ..options import slots
+from ..checks import slots
+from ..single import ConceptEnv
+from ..vector import ConceptVectorEnv
 from ..viewer import HeatMap
 from .world import ParticleWorld
 

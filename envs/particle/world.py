@@ -10,17 +10,16 @@ from gymnasium import spaces
 
 from ...concepts.concept import Concept, Generation
 from ...concepts.event import FRAME_SECONDS, Event
-from ...concepts.scene import GAP
 from ...concepts.streams import Streams
 from ...concepts.task import Task
 from ...concepts.task import task as make
-from ..options import check_choice
+from ..checks import check_choice
 from ..scenes import Look, entity_spaces, fit, look, padded
 from ..state import Observation, Outcome, batch_last, outcome
 from . import dynamics
 from .dynamics import Bodies, Physics
+from .hand import HAND_RADIUS, carried, grip, hand_place, with_hand
 
-HAND_RADIUS = 0.04
 PROGRESS_WEIGHT = 10.0
 """Reward for each unit by which the error drops; success pays one in every step."""
 
@@ -207,10 +206,10 @@ class ParticleWorld:
         agent = scene.marker & scene.movable if self.control in ("one", "push") else scene.movable
         controlled, solid = agent, scene.present if self.collisions else pushable
         if self.has_hand:
-            positions = batch_last(np.concatenate([positions, _hand_place(streams, scene)], axis=1))
-            radii = _append(radii, np.float32(HAND_RADIUS))
-            controlled, solid = _append(np.zeros_like(pushable), True), _append(solid, True)
-            pushable = _append(pushable, True)
+            positions = batch_last(np.concatenate([positions, hand_place(streams, scene)], axis=1))
+            radii = with_hand(radii, np.float32(HAND_RADIUS))
+            controlled, solid = with_hand(np.zeros_like(pushable), True), with_hand(solid, True)
+            pushable = with_hand(pushable, True)
         bodies = dynamics.make_bodies(radii, pushable, controlled, solid, self.physics)
         velocities = np.zeros_like(positions)
         if self.frames > 1:
@@ -236,8 +235,9 @@ class ParticleWorld:
             contacts=self.collisions or self.control == "push",
         )
         if self.control == "grab":
-            held = self._grip(state, actions[:, 2] > 0)
-            positions, velocities = _carried(state, positions, velocities, held)
+            held = grip(state.positions, state.held, episode.bodies, actions[:, 2] > 0)
+            moved = carried(state.positions, positions, velocities, held, episode.bodies)
+            positions, velocities = moved
         steps = state.steps + np.int32(1)
         if self.frames > 1:
             positions, velocities, frames = self._scripted(state, positions, velocities, steps)
@@ -269,18 +269,6 @@ class ParticleWorld:
         if self.control == "all":
             return np.asfortranarray(actions.reshape(len(actions), self.width, 2))
         return np.asfortranarray(actions[:, :2])[:, None]
-
-    def _grip(self, state: ParticleState, closed: np.ndarray) -> np.ndarray:
-        """Keeps hold while the hand is closed; an empty closed hand takes the nearest within reach."""
-        hand = state.positions[:, -1:]
-        distance = np.sqrt(((state.positions - hand) ** 2).sum(-1)) - state.episode.bodies.radii
-        graspable = (
-            (state.episode.bodies.mobile[..., 0] > 0) & ~state.episode.controlled & (distance <= HAND_RADIUS)
-        )
-        nearest = np.argmin(np.where(graspable, distance, np.inf), axis=1)[:, None]
-        taken = (np.arange(distance.shape[1]) == nearest) & graspable
-        carrying = state.held.any(1, keepdims=True)
-        return np.where(carrying, state.held, taken) & closed[:, None]
 
     def _scripted(
         self, state: ParticleState, positions: np.ndarray, velocities: np.ndarray, steps: np.ndarray
@@ -403,28 +391,3 @@ def goal_distance(achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
     """Largest distance of any entity from its goal place, (...,), of goals (..., 2 N)."""
     difference = (achieved - desired).reshape(*achieved.shape[:-1], -1, 2)
     return np.asarray(np.sqrt((difference**2).sum(-1)).max(-1))
-
-
-def _append(array: np.ndarray, value: object) -> np.ndarray:
-    return np.concatenate([array, np.full((len(array), 1), value, dtype=array.dtype)], axis=1)
-
-
-def _hand_place(streams: Streams, scene: Event) -> np.ndarray:
-    """The first of a dozen random places that is free of entities, (B, 1, 2)."""
-    places = streams.uniform("hand", 12, 2, low=-0.9, high=0.9)
-    gap = np.where(
-        scene.present[:, None], np.sqrt(((places[:, :, None] - scene.initial[:, None]) ** 2).sum(-1)), 9.0
-    )
-    best = np.argmax(np.minimum(gap.min(-1), GAP), axis=1)
-    return places[np.arange(len(best)), best][:, None].astype(np.float32)
-
-
-def _carried(
-    state: ParticleState, positions: np.ndarray, velocities: np.ndarray, held: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Lets the held body follow the hand, as far as the walls allow."""
-    shift = positions[:, -1:] - state.positions[:, -1:]
-    wall = state.episode.bodies.wall
-    moved = np.minimum(np.maximum(state.positions + shift, -wall), wall)
-    grasp = held[..., None]
-    return np.where(grasp, moved, positions), np.where(grasp, velocities[:, -1:], velocities)
