@@ -49,7 +49,8 @@ def root(squares: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
 def length(vectors: Float[Array, "*shape 2"]) -> Float[Array, "*shape"]:
     """Euclidean length along the last axis, with a finite gradient at zero."""
     x, y = vectors[..., 0], vectors[..., 1]
-    return root(x * x + y * y)
+    squares = x * x + y * y
+    return np.sqrt(squares) if namespace(vectors) is np else root(squares)
 
 
 def as_weights(mask: Array, like: Array) -> Float[Array, "*shape"]:

@@ -24,7 +24,7 @@ def check_actions(actions: object, shape: tuple[int, ...]) -> np.ndarray:
         raise TypeError(f"the action has dtype {array.dtype}, expected float32")
     if array.shape != shape:
         raise ValueError(f"the action has shape {array.shape}, expected {shape}")
-    array = array.astype(np.float32)
+    array = array.astype(np.float32, copy=False)
     largest = np.maximum.reduce(np.abs(array), axis=None)
     if not largest <= 1 + _SLACK:
         raise ValueError(

@@ -68,16 +68,19 @@ class ConceptEnv(gym.Env[Observation, np.ndarray]):
             ValueError: An unknown option, a scene that does not fit, a task that does not fit.
         """
         options = check_options(options, ("scene", "task"))
+        world = (
+            self.world.with_task(self.world.find_task(options["task"])) if "task" in options else self.world
+        )
+        given = world.begin_at(batched_scene(options["scene"], 1)) if "scene" in options else None
+        # All that could be wrong has been found by now: nothing was changed if it was.
         super().reset(seed=seed)
         self._episode += 1
         if seed is not None or self._key is None:
             self._key, self._episode, self._ready = first_key(self.np_random), 0, []
-        if "task" in options:
-            self.world, self._ready = self.world.with_task(self.world.find_task(options["task"])), []
-        following = self._next_state()
-        if "scene" in options:
-            following = self.world.begin_at(batched_scene(options["scene"], 1))
-        self.state = following
+        if world is not self.world:
+            self.world, self._ready = world, []
+        drawn = self._next_state()
+        self.state = drawn if given is None else given
         self._over = False
         self.viewer.clear()
         if self.render_mode == "human":

@@ -126,7 +126,7 @@ def take(state: S, index: slice) -> S:
     parts = {}
     for field in fields(state):  # type: ignore[arg-type]
         value = getattr(state, field.name)
-        parts[field.name] = take(value, index) if is_dataclass(value) else value[index]
+        parts[field.name] = take(value, index) if is_dataclass(value) else value[index].copy()
     return type(state)(**parts)
 
 

@@ -89,15 +89,19 @@ class ConceptVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray]):
         """
         options = check_options(options, ("scene", "task", "reset_mask"))
         rows = self._rows(options.pop("reset_mask", None))
+        world = self.world
         if "task" in options:
             if not rows.all():
                 raise ValueError("a task can only be set for all rows at once: leave reset_mask out")
-            self.world = self.world.with_task(self.world.find_task(options["task"]))
-        self._reseed(seed, rows)
+            world = world.with_task(world.find_task(options["task"]))
+        given = None
         if "scene" in options:
-            fresh = self.world.begin_at(batched_scene(options["scene"], int(rows.sum())))
-        else:
-            fresh = self._begin(rows)
+            given = world.begin_at(batched_scene(options["scene"], int(rows.sum())))
+        seeds = self._seeds(seed)
+        # All that could be wrong has been found by now: nothing was changed if it was.
+        self.world = world
+        self._reseed(seeds, rows)
+        fresh = self._begin(rows) if given is None else given
         self.state = fresh if rows.all() else overwrite(self.state, rows, fresh)
         self._over &= ~rows
         info = {key: np.where(rows, value, 0).astype(value.dtype) for key, value in self._info().items()}
@@ -114,17 +118,21 @@ class ConceptVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray]):
             raise ResetNeeded("reset all rows before resetting some")
         return mask
 
-    def _reseed(self, seed: int | Sequence[int | None] | None, rows: np.ndarray) -> None:
-        self._episodes[rows] += 1
+    def _seeds(self, seed: int | Sequence[int | None] | None) -> Sequence[int | None]:
+        """One seed a row, or None."""
         if isinstance(seed, (int, np.integer)):
-            seed = [int(seed) + i for i in range(self.num_envs)]
-        fresh = seed if seed is not None else [None] * self.num_envs
-        if len(fresh) != self.num_envs:
-            raise ValueError(f"got {len(fresh)} seeds for {self.num_envs} rows")
-        if seed is not None and fresh[0] is not None:
-            self._np_random, self._np_random_seed = np_random(int(fresh[0]))
+            return [int(seed) + i for i in range(self.num_envs)]
+        seeds = seed if seed is not None else [None] * self.num_envs
+        if len(seeds) != self.num_envs:
+            raise ValueError(f"got {len(seeds)} seeds for {self.num_envs} rows")
+        return seeds
+
+    def _reseed(self, seeds: Sequence[int | None], rows: np.ndarray) -> None:
+        self._episodes[rows] += 1
+        if seeds[0] is not None:
+            self._np_random, self._np_random_seed = np_random(int(seeds[0]))
         for row in np.flatnonzero(rows).tolist():
-            own = fresh[row]
+            own = seeds[row]
             if own is not None:
                 self._keys[row] = first_key(np_random(int(own))[0])
             elif self.state is None:

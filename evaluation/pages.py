@@ -22,7 +22,7 @@ from ..concepts.task import pairs
 from ..envs.files import written_atomically
 from ..envs.registration import identify_id, particle_id
 from ..envs.viewer import draw_event, save_gif, save_png
-from .demo import film
+from .demo import EIGHT, film, mosaic
 from .solvability import POLICIES, Rate, measure
 from .speed import Speed, env_speeds, machine, single
 
@@ -232,13 +232,15 @@ def write_pages(folder: Path, peers: Path = Path("bench/peers.md")) -> None:
         pictures(concept, folder / "pictures")
         write(folder / "concepts" / f"{concept.name}.md", concept_page(concept, cells))
         every += cells
+    eight = [film(particle_id(name), seed=0, size=180)[::3] for name in EIGHT]
+    save_gif(mosaic(eight, columns=4), str(folder / "pictures" / "demo.gif"), fps=7)
     write(folder / "catalogue.md", catalogue_page())
     write(folder / "environments.md", environments_page())
     write(folder / "rates.md", rates_page(every))
     table = peers.read_text() if peers.exists() else ""
     write(
         folder / "speed.md",
-        speed_page(list(tqdm(env_speeds(2.0), unit="cell")), table.partition("\n## Results")[2]),
+        speed_page(list(tqdm(env_speeds(2.0), unit="cell")), table.partition("\n## Measured\n")[2]),
     )
 
 

@@ -22,7 +22,12 @@ def behind_best(scores: Callable[[Event], Array]) -> Callable[[Event, Array], Ar
 
 
 def _extreme(
-    name: str, scores: Callable[[Event], Array], *, margin: float, held_out: bool = False
+    name: str,
+    scores: Callable[[Event], Array],
+    *,
+    margin: float,
+    held_out: bool = False,
+    invariances: tuple[str, ...] = ("translation",),
 ) -> Concept:
     part = membership(behind_best(scores), as_found, tolerance=margin / 10, margin=margin)
     return Concept(
@@ -31,15 +36,18 @@ def _extreme(
         f"the {name} of all",
         identification=part,
         split="held_out" if held_out else "train",
+        invariances=frozenset(invariances),
     )
 
+
+_ALL = ("translation", "rotation", "scale")
 
 CONCEPTS: tuple[Concept, ...] = (
     _extreme("leftmost", lambda event: -event.final[..., 0], margin=0.08),
     _extreme("rightmost", lambda event: event.final[..., 0], margin=0.08),
     _extreme("topmost", lambda event: event.final[..., 1], margin=0.08),
     _extreme("bottommost", lambda event: -event.final[..., 1], margin=0.08, held_out=True),
-    _extreme("largest", lambda event: event.sizes, margin=0.006),
-    _extreme("smallest", lambda event: -event.sizes, margin=0.006),
+    _extreme("largest", lambda event: event.sizes, margin=0.006, invariances=_ALL),
+    _extreme("smallest", lambda event: -event.sizes, margin=0.006, invariances=_ALL),
 )
 """The rows of the family."""

@@ -18,13 +18,11 @@ from ..scenes import Look, entity_spaces, fit, look, padded
 from ..state import Observation, Outcome, batch_last, outcome
 from . import dynamics
 from .dynamics import Bodies, Physics
+from .goals import GOAL_TOLERANCE, goal_distance, goal_reward
 from .hand import HAND_RADIUS, carried, grip, hand_place, with_hand
 
 PROGRESS_WEIGHT = 10.0
 """Reward for each unit by which the error drops; success pays one in every step."""
-
-GOAL_TOLERANCE = 0.05
-"""Largest distance of any movable entity from its goal place, in the goal variant."""
 
 _SECONDS = 3.0
 
@@ -193,11 +191,28 @@ class ParticleWorld:
         return self._start(scene, solution.positions, streams.fork("hand"))
 
     def begin_at(self, scene: Event) -> ParticleState:
-        """The state in which these scenes start; entities are padded to N, single states to T + 1."""
+        """The state in which these scenes start; entities are padded to N, single states to T + 1.
+
+        Raises:
+            ValueError: The roles in the scene are not those that the task needs.
+        """
         scene = padded(scene, self.width, self.frames)
+        self._check_roles(scene)
         streams = Streams(np.zeros(len(scene.sizes), dtype=np.uint64))
         solution = self._part.solve(streams.fork("solve"), scene)
         return self._start(scene, solution, streams.fork("hand"))
+
+    def _check_roles(self, scene: Event) -> None:
+        name, (low, high) = self.task.name, self._part.references
+        attended = (scene.attention > 0.5).sum(-1)
+        if high > 0 and not ((low <= attended) & (attended <= high)).all():
+            raise ValueError(
+                f"the scene attends {attended.tolist()} entities, but {name!r} is about {low} to {high}"
+            )
+        driven = scene.movable if self._part.actor == "attended" else scene.movable & scene.marker
+        if not driven.any(-1).all():
+            who = "movable" if self._part.actor == "attended" else "both movable and the marker"
+            raise ValueError(f"{name!r} needs an entity that is {who} in every scene")
 
     def _start(self, scene: Event, solution: np.ndarray, streams: Streams) -> ParticleState:
         scene, solution = scene.map(batch_last), batch_last(solution)
@@ -312,7 +327,7 @@ class ParticleWorld:
         parts = state.episode.look.copied("colors", "sizes", "present", "marker", "movable", *self._shown)
         parts["positions"] = state.positions.copy("K")
         parts["velocities"] = state.velocities.copy("K")
-        parts["time"] = (state.steps / np.float32(self.horizon)).astype(np.float32)[:, None]
+        parts["time"] = (state.steps / self.horizon).astype(np.float32)[:, None]
         if self._history:
             parts["history"] = self.event(state).positions.copy()
         if self.has_hand:
@@ -348,16 +363,14 @@ class ParticleWorld:
         return state.positions[:, -1] if self.has_hand else None
 
     def goal_reward(self, achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
-        """Minus the distance if dense; 0 within ``GOAL_TOLERANCE`` and -1 elsewhere if sparse, (...,).
+        """Reward of the goal variant, (...,), of goals (..., 2 N); see ``goals.goal_reward``.
 
         Raises:
             ValueError: This is not the goal variant.
         """
         if not self.goal:
             raise ValueError("this is not the goal variant: make the environment with goal=True")
-        distance = goal_distance(achieved, desired)
-        sparse = -(distance > GOAL_TOLERANCE).astype(np.float32)
-        return np.asarray(-distance if self.reward == "dense" else sparse)
+        return goal_reward(achieved, desired, self.reward)
 
     def with_task(self, task: Task) -> ParticleWorld:
         """The same world with another task, whose scenes have to fit into the same spaces.
@@ -385,9 +398,3 @@ class ParticleWorld:
     def demonstrations(self, k: int, seed: int) -> Event:
         """``k`` satisfying events, from the seed alone."""
         return self.task.demonstrations(k, seed, self.entities)
-
-
-def goal_distance(achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
-    """Largest distance of any entity from its goal place, (...,), of goals (..., 2 N)."""
-    difference = (achieved - desired).reshape(*achieved.shape[:-1], -1, 2)
-    return np.asarray(np.sqrt((difference**2).sum(-1)).max(-1))

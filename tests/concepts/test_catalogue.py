@@ -146,8 +146,6 @@ def test_stated_invariances_hold(name: str, mode: Mode, seed: int) -> None:
 @pytest.mark.parametrize("name", [n for n, c in CATALOGUE.items() if "rotation" not in c.invariances])
 def test_other_concepts_do_tell_directions(name: str) -> None:
     concept = CATALOGUE[name]
-    if concept.family == "extremes" and name in ("largest", "smallest"):
-        pytest.skip("told by size alone")
     mode = concept.modes[0]
     event = concept.sample(np.random.default_rng(0), 50, mode=mode)
     assert (concept.error(moved(event, turn=0.8), mode) > concept.part(mode).tolerance).mean() > 0.2

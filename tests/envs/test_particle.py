@@ -379,6 +379,16 @@ def test_bad_scenes() -> None:
             env.reset(options={"scene": bad})
     with pytest.raises(TypeError, match="expected an Event"):
         env.reset(options={"scene": {"positions": nan}})
+    nobody = np.zeros_like(scene.movable)
+    for bad, message in (
+        (scene.replace(movable=nobody), "both movable and the marker"),
+        (
+            scene.replace(attention=nobody.astype(float)),
+            r"attends \[0\] entities, but 'near' is about 1 to 1",
+        ),
+    ):
+        with pytest.raises(ValueError, match=message):
+            env.reset(options={"scene": bad})
     vector: Any = gym.make_vec("conceptgym/ParticleNear-v0", num_envs=2)
     vector.reset(options={"scene": scene})
     with pytest.raises(ValueError, match="3 seeds for 2 rows"):
