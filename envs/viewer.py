@@ -13,6 +13,7 @@ import numpy as np
 from gymnasium.error import DependencyNotInstalled
 
 from ..concepts.event import Event
+from .files import written_atomically
 
 HeatMap: TypeAlias = Callable[[np.ndarray, Event], np.ndarray]
 """Maps points, (P, 2), and the event so far to energies, (P,)."""
@@ -248,19 +249,22 @@ def _write(canvas: _Canvas, label: str) -> None:
     )  # fmt: skip
 
 
+def _indexed(frame: np.ndarray) -> Any:  # noqa: ANN401  (a Pillow image)
+    """The image in 255 colours: of Pillow's palettes, the octree is the one that keeps the discs' hues."""
+    from PIL import Image
+
+    return Image.fromarray(frame).quantize(255, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+
+
 def save_gif(frames: list[np.ndarray], path: str, fps: int) -> None:
     """Writes frames, (H, W, 3) each, as an endless GIF, atomically.
 
     Raises:
         ValueError: There are no frames.
     """
-    from PIL import Image
-
-    from .files import written_atomically
-
     if not frames:
         raise ValueError("there are no frames to write")
-    images = [Image.fromarray(frame).quantize(64, dither=Image.Dither.NONE) for frame in frames]
+    images = [_indexed(frame) for frame in frames]
     with written_atomically(path) as temporary:
         images[0].save(
             temporary,
@@ -274,11 +278,5 @@ def save_gif(frames: list[np.ndarray], path: str, fps: int) -> None:
 
 def save_png(frame: np.ndarray, path: str) -> None:
     """Writes an image, (H, W, 3), as a PNG, atomically."""
-    from PIL import Image
-
-    from .files import written_atomically
-
     with written_atomically(path) as temporary:
-        Image.fromarray(frame).quantize(128, dither=Image.Dither.NONE).save(
-            temporary, format="PNG", optimize=True
-        )
+        _indexed(frame).save(temporary, format="PNG", optimize=True)

@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import conceptgym
+import gymnasium
 import jaxtyping
 import numpy as np
 import pytest
@@ -89,6 +90,23 @@ def test_import_loads_only_what_it_needs() -> None:
         "print(*tops - set(sys.stdlib_module_names))"
     )
     assert set(in_fresh_python(code).split()) - {"cython_runtime"} == LOADED
+
+
+def test_import_is_quick() -> None:
+    code = "import time; t = time.perf_counter(); import conceptgym; print(time.perf_counter() - t)"
+    # 0.3 s on a quiet core; the tests keep all cores busy.
+    assert min(float(in_fresh_python(code)) for _ in range(4)) < 0.8
+
+
+def test_the_readme_counts_right() -> None:
+    text = (ROOT / "README.md").read_text()
+    ids = [env_id for env_id in gymnasium.registry if env_id.startswith("conceptgym/")]
+    for number, what in (
+        (len(conceptgym.concepts.CATALOGUE), "concepts in 8 families"),
+        (len(conceptgym.concepts.pairs()), "tasks that pair"),
+        (len(ids), "registered **Gymnasium environments**"),
+    ):
+        assert f"{number} {what}" in text
 
 
 def test_environments_need_only_numpy() -> None:

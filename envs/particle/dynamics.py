@@ -130,4 +130,4 @@ def step(
     velocities = velocities * (limit / xp.sqrt(squared))[..., None]
     free = positions + physics.dt * velocities
     kept = xp.minimum(xp.maximum(free, -bodies.wall), bodies.wall)
-    return kept, velocities * as_weights(free == kept, velocities)
+    return kept, velocities * (free == kept)
