@@ -7,10 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
+import gymnasium
 import tyro
 from rich.console import Console
 from rich.table import Table
 
+from . import __version__
 from .concepts.catalogue import CATALOGUE
 
 _DESCRIPTION = "Concepts as energy functions: worlds to enact and to recognise them in."
@@ -176,6 +178,9 @@ COMMANDS: Commands = {"demo": demo, "envs": envs, "play": play, "render": render
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line, and returns its exit status: 0, 1 (it failed) or 2 (it was misused)."""
     words = sys.argv[1:] if arguments is None else arguments
+    if words == ["--version"]:
+        print(__version__)
+        return 0
     commands, prog = {**COMMANDS, **{group: _group_help(group) for group in GROUPS}}, "conceptgym"
     if words and words[0] in GROUPS:
         commands, prog, words = GROUPS[words[0]], f"conceptgym {words[0]}", words[1:]
@@ -188,6 +193,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, TypeError) as error:
         print(f"conceptgym: {error}", file=sys.stderr)
         return 2
+    except (OSError, gymnasium.error.Error) as error:
+        print(f"conceptgym: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -74,7 +74,8 @@ def export(env_id: str, episodes: int, seed: int, out: str | Path, name: str | N
     """
     minari = _import_minari()
     name = dataset_id(env_id) if name is None else name
-    target = Path(out) / name
+    out = Path(out).resolve()  # Minari looks its folder up from elsewhere
+    target = out / name
     if episodes < 1:
         raise ValueError(f"episodes is {episodes}, expected at least one")
     if _ID.fullmatch(name) is None:
@@ -82,14 +83,14 @@ def export(env_id: str, episodes: int, seed: int, out: str | Path, name: str | N
     if target.exists():
         raise ValueError(f"{target} exists already, and nothing is overwritten: choose another name")
     env = gym.make(env_id)
-    Path(out).mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
     try:
         with tempfile.TemporaryDirectory(dir=out, prefix=".export-") as stage:
             with _datasets_in(stage):
                 dataset = _empty(minari, env, env_id, name)
                 for i in tqdm(range(episodes), desc=name, unit="episode", disable=None):
                     dataset.update_dataset_from_buffer([_record(env, seed + i)])
-            _publish(Path(stage), Path(out), name)
+            _publish(Path(stage), out, name)
     finally:
         env.close()
     return target

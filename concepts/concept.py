@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from .event import Array, Event
-from .geometry import as_weights, maximum_over, namespace
+from .geometry import as_weights, hinge, maximum_over, namespace, total
 from .streams import Streams
 
 Mode: TypeAlias = Literal["generate", "identify"]
@@ -103,7 +103,7 @@ class Identification:
         return 0.5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Concept:
     """One entry of the catalogue: the ground truth of one concept.
 
@@ -115,7 +115,7 @@ class Concept:
         identification: The concept as something to recognise, if it can be.
         split: "held_out" concepts never occur in meta-training.
         invariances: Which of "translation", "rotation", "scale" leave the truth as it is.
-        implies: Names of the concepts that every satisfying event satisfies, too.
+        implies: Names of the concepts that every event with error zero satisfies, too.
         parameters: Values of continuous or categorical parameters, where the concept has any.
         factory: Makes the concept with other parameters.
         draw: Draws parameters for the factory.
@@ -132,6 +132,17 @@ class Concept:
     parameters: Mapping[str, object] = field(default_factory=dict)
     factory: Callable[..., Concept] | None = None
     draw: Callable[[np.random.Generator], Mapping[str, object]] | None = None
+
+    def __reduce__(self) -> tuple[Callable[..., Concept], tuple[str, dict[str, object]]]:
+        """Pickles by name and parameters: the functions of the catalogue cannot be pickled themselves."""
+        from .catalogue import restored
+
+        return restored, (self.name, dict(self.parameters))
+
+    def __repr__(self) -> str:
+        """For instance Concept('ring', distance=0.4)."""
+        given = "".join(f", {key}={value!r}" for key, value in self.parameters.items())
+        return f"Concept({self.name!r}{given})"
 
     @property
     def modes(self) -> tuple[Mode, ...]:
@@ -221,6 +232,11 @@ class Concept:
         """
         if self.factory is None:
             raise ValueError(f"concept {self.name!r} has no parameters")
+        unknown = sorted(set(parameters) - set(self.parameters))
+        if unknown:
+            raise TypeError(
+                f"concept {self.name!r} has no parameter {unknown}; it has {list(self.parameters)}"
+            )
         return self.factory(**parameters)
 
     def redrawn(self, rng: np.random.Generator) -> Concept:
@@ -256,7 +272,8 @@ def relation(
     """
 
     def error(event: Event) -> Array:
-        return maximum_over(deviation(event, event.attention), event.movable)
+        missing = hinge(references[0] - total(event.attention))
+        return maximum_over(deviation(event, event.attention), event.movable) + missing
 
     def solve(streams: Streams, event: Event) -> np.ndarray:
         proposal = propose(streams, event, event.attention)

@@ -7,7 +7,7 @@ Letters used in every docstring of the package: B batch, T steps, N entities, C 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -26,7 +26,7 @@ MAX_ENTITIES = 16
 """The largest number of entities that the samplers place in one scene."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Event:
     """A trajectory of entities in the concept plane, and the roles the entities play in it.
 
@@ -69,8 +69,7 @@ class Event:
 
     def replace(self, **changes: Array) -> Event:
         """Returns a copy with some of the arrays replaced."""
-        own = self.__dict__
-        return Event(**{**own, **changes}) if changes.keys() <= own.keys() else replace(self, **changes)
+        return Event(**{**self.__dict__, **changes})
 
     def __getitem__(self, index: Any) -> Event:  # noqa: ANN401  (whatever the arrays accept)
         """Indexes the leading batch dimension of every array."""
@@ -100,7 +99,8 @@ def check_event(event: object, *, max_entities: int | None = None) -> Event:
     """
     if not isinstance(event, Event):
         raise TypeError(f"expected an Event, got {type(event).__name__}")
-    positions = np.asarray(event.positions)
+    event = event.map(np.asarray)
+    positions = event.positions
     if positions.ndim < 3 or positions.shape[-1] != 2 or positions.shape[-3] < 1:
         raise ValueError(f"positions have shape {positions.shape}, expected (..., T+1, N, 2) with T >= 0")
     entities = positions.shape[-2]
@@ -112,9 +112,27 @@ def check_event(event: object, *, max_entities: int | None = None) -> Event:
     expected = (*positions.shape[:-3], entities)
     for field in fields(Event):
         _check_field(field.name, np.asarray(getattr(event, field.name)), expected)
-    if not np.all(event.present.any(-1)):
-        raise ValueError("an event needs at least one entity that is present")
+    _check_roles(event)
     return event
+
+
+def _check_roles(event: Event) -> None:
+    present = np.asarray(event.present)
+    if not present.any(-1).all():
+        raise ValueError("an event needs at least one entity that is present")
+    for name in ("movable", "marker", "attention"):
+        if (np.asarray(getattr(event, name)).astype(bool) & ~present).any():
+            raise ValueError(f"{name} includes an entity that is not present")
+    if (np.asarray(event.marker).sum(-1) > 1).any():
+        raise ValueError("an event has at most one marker")
+    attention, sizes = np.asarray(event.attention), np.asarray(event.sizes)
+    if ((attention < 0) | (attention > 1)).any():
+        raise ValueError("attention holds values outside [0, 1]")
+    if ((sizes < 0) | (sizes > 1)).any():
+        raise ValueError("sizes holds values outside [0, 1]")
+    one_hot = np.isin(event.colors, (0.0, 1.0)).all(-1) & (np.sum(event.colors, axis=-1) == 1)
+    if not (one_hot | ~present).all():
+        raise ValueError("colors holds a row that is not one-hot, for an entity that is present")
 
 
 def _check_field(name: str, array: np.ndarray, expected: tuple[int, ...]) -> None:

@@ -10,12 +10,32 @@ from jaxtyping import Bool, Float
 
 from .event import Array
 
-_TINY = 1e-9
+_TINY = 1e-6
+_LEAST_MASS = 1e-3
 
 
 def namespace(array: Array) -> Any:  # noqa: ANN401  (a module: numpy, or torch behind the standard's names)
     """The array-API namespace of an array; NumPy's own for NumPy arrays, where calls are cheapest."""
     return np if isinstance(array, (np.ndarray, np.generic)) else array_namespace(array)
+
+
+def slots(like: Array, count: int) -> Array:
+    """The integers 0 to ``count`` - 1, on the device of ``like``."""
+    return np.arange(count) if namespace(like) is np else namespace(like).arange(count, device=like.device)
+
+
+def pairs_of(mask: Bool[Array, "*batch n"]) -> Bool[Array, "*batch n n"]:
+    """Pairs of different entities under the mask."""
+    index = slots(mask, mask.shape[-1])
+    return mask[..., None, :] & mask[..., :, None] & (index != index[:, None])
+
+
+def constant(array: np.ndarray, like: Array) -> Array:
+    """A NumPy constant as an array of the kind, device and, if it holds floats, dtype of ``like``."""
+    if namespace(like) is np:
+        return array.astype(like.dtype) if array.dtype.kind == "f" else array
+    xp = namespace(like)
+    return xp.asarray(array, dtype=like.dtype if array.dtype.kind == "f" else None, device=like.device)
 
 
 def at_least(values: Float[Array, "*shape"], low: float) -> Float[Array, "*shape"]:
@@ -36,7 +56,7 @@ def hinge(values: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
 def root(squares: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """Square root, of negative rounding errors too, with a finite gradient at zero.
 
-    Where gradients are taken, it is linear below 1e-18, which changes values by less than 1e-9.
+    Where gradients are taken, it is linear below 1e-12, which changes values by less than 1e-6.
     """
     xp = namespace(squares)
     if xp is np:
@@ -81,7 +101,7 @@ def total(values: Float[Array, "*shape"], axis: int = -1) -> Float[Array, "*rest
 
 def mean(points: Float[Array, "*#batch n 2"], weights: Float[Array, "*#batch n"]) -> Float[Array, "... 2"]:
     """Weighted mean of points; zero where all weights are zero."""
-    mass = at_least(total(weights), _TINY)
+    mass = at_least(total(weights), _LEAST_MASS)
     return total(points * weights[..., None], axis=-2) / mass[..., None]
 
 
@@ -105,7 +125,7 @@ def root_mean_square(
     values: Float[Array, "*#batch n"], weights: Float[Array, "*#batch n"]
 ) -> Float[Array, ...]:
     """Weighted root mean square along the last axis; zero where all weights are zero."""
-    return root(total(values * values * weights) / at_least(total(weights), _TINY))
+    return root(total(values * values * weights) / at_least(total(weights), _LEAST_MASS))
 
 
 def pairwise(points: Float[Array, "*batch n 2"]) -> Float[Array, "*batch n n 2"]:

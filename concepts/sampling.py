@@ -103,9 +103,15 @@ def entity_range(
     if n_entities is None:
         low = max(4, least)
         return low, min(most, max(7, low + 2))
-    low, high = (n_entities, n_entities) if isinstance(n_entities, (int, np.integer)) else n_entities
-    if not all(isinstance(n, (int, np.integer)) for n in (low, high)):
+    ends = (n_entities, n_entities) if isinstance(n_entities, (int, np.integer)) else n_entities
+    if not isinstance(ends, (tuple, list)) or [isinstance(n, (int, np.integer)) for n in ends] != [
+        True,
+        True,
+    ]:
         raise TypeError(f"n_entities is {n_entities!r}, expected an int or a pair of ints")
+    low, high = ends
+    if low > high:
+        raise ValueError(f"n_entities is {n_entities}: the smaller number comes first")
     if not least <= low <= high <= most:
         raise ValueError(f"n_entities is {n_entities}, but this concept takes {least} to {most} entities")
     return int(low), int(high)

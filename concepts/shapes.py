@@ -22,15 +22,18 @@ from .event import Array
 from .geometry import (
     at_least,
     at_most,
+    constant,
     hinge,
     length,
     mean,
     namespace,
+    pairs_of,
     pairwise,
     root,
     root_mean_square,
     total,
 )
+from .geometry import slots as index_of
 
 Distance: TypeAlias = Callable[[Array, Array], Array]
 Projection: TypeAlias = Callable[[Array, Array], Array]
@@ -42,6 +45,7 @@ RADII = (0.25, 0.65)
 """Smallest and largest root mean square radius of a shape with corners, and of a circle."""
 
 SHORTEST_SIDE = 0.2
+_COLLAPSED = 1e-6
 CLUSTER_RADIUS = 0.2
 SCATTER_DISTANCE = 0.55
 
@@ -99,6 +103,8 @@ def clamped(values: Array, low: float, high: float) -> Array:
 def _gather(points: Array, weights: Array, size: int) -> tuple[Array, Array]:
     """The first ``size`` meant points, (..., K, 2), and their slots, (..., K)."""
     xp = namespace(points)
+    if points.shape[-2] < size:
+        raise ValueError(f"the shape has {size} corners, but the event has {points.shape[-2]} entities")
     slots = xp.argsort(-weights, axis=-1, stable=True)[..., :size]
     index = xp.broadcast_to(slots[..., None], (*slots.shape, 2))
     points = xp.broadcast_to(points, (*slots.shape[:-1], *points.shape[-2:]))
@@ -108,7 +114,7 @@ def _gather(points: Array, weights: Array, size: int) -> tuple[Array, Array]:
 def _scatter(points: Array, weights: Array, slots: Array, places: Array) -> Array:
     """All points, the meant ones put to ``places``, (..., K, 2), by slot."""
     xp = namespace(points)
-    hit = (slots[..., None] == xp.arange(points.shape[-2])) & (weights[..., None, :] > 0.5)
+    hit = (slots[..., None] == index_of(points, points.shape[-2])) & (weights[..., None, :] > 0.5)
     moved = total(
         xp.where(hit[..., None], places[..., None, :], xp.zeros_like(places[..., None, :])), axis=-3
     )
@@ -123,8 +129,7 @@ def _miscount(weights: Array, size: int) -> Array:
 
 def _correlate(points: Array, shape: Template) -> tuple[Array, Array, Array, Array]:
     """Centre, centred points, and both parts of <z, p> for every assignment, (..., O)."""
-    xp = namespace(points)
-    corners = xp.asarray(shape.corners, dtype=points.dtype)
+    corners = constant(shape.corners, points)
     centre = total(points, axis=-2)[..., None, :] / points.shape[-2]
     p = (points - centre)[..., None, :, :]
     real = total(corners[..., 0] * p[..., 0] + corners[..., 1] * p[..., 1], axis=-1)
@@ -173,18 +178,21 @@ _QUADS = ((0, 1, 2, 3), (0, 2, 1, 3), (0, 1, 3, 2))
 
 
 def _rectangle_parts(meant: Array) -> tuple[Array, Array, Array, Array]:
-    """Skew, (..., 3, 2), half diagonals, and the shorter side, (..., 3), for the three ways round."""
+    """Skew, half diagonals, (..., 3, 2), and the fit's shorter side, (..., 3), for the three ways round."""
     xp = namespace(meant)
     a, b, c, d = (xp.stack([meant[..., quad[i], :] for quad in _QUADS], axis=-2) for i in range(4))
-    side = xp.minimum(length(a - b), length(b - c))
-    return (a - b + c - d) / 4, (a - c) / 2, (b - d) / 2, side
+    u, v = (a - c) / 2, (b - d) / 2
+    size = length(u) + length(v)
+    equal_u = u * (size / 2 / at_least(length(u), _COLLAPSED))[..., None]
+    equal_v = v * (size / 2 / at_least(length(v), _COLLAPSED))[..., None]
+    return (a - b + c - d) / 4, u, v, xp.minimum(length(equal_u - equal_v), length(equal_u + equal_v))
 
 
 def to_rectangle(points: Array, weights: Array) -> Array:
     """Distance to the nearest rectangle: diagonals that halve each other and are of equal length.
 
     With skew k = (a - b + c - d) / 4 and half diagonals u, v, the squared displacement of the four
-    points is 4 |k|^2 + (|u| - |v|)^2. What the shorter side lacks to ``SHORTEST_SIDE`` is added.
+    points is 4 |k|^2 + (|u| - |v|)^2. What the fit's shorter side lacks to ``SHORTEST_SIDE`` is added.
     """
     xp = namespace(points)
     meant, _ = _gather(points, weights, 4)
@@ -212,7 +220,7 @@ def onto_rectangle(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
 def _ranks(values: Array, weights: Array) -> Array:
     """Rank of every value among the meant ones, (..., N); the slot decides between equals."""
     xp = namespace(values)
-    slots = xp.arange(values.shape[-1])
+    slots = index_of(values, values.shape[-1])
     mine, other = values[..., :, None], values[..., None, :]
     before = (other < mine) | ((other == mine) & (slots < slots[:, None]))
     return total(xp.where(before, weights[..., None, :], xp.zeros_like(mine)), axis=-1)
@@ -221,7 +229,7 @@ def _ranks(values: Array, weights: Array) -> Array:
 def _circle_places(points: Array, weights: Array) -> Array:
     """Places evenly spread on the best circle, in the points' order around their mean, (..., N, 2)."""
     xp = namespace(points)
-    count = total(weights, axis=-1)[..., None]
+    count = at_least(total(weights), 1.0)[..., None]
     centre = mean(points, weights)[..., None, :]
     p = points - centre
     angle = 2 * np.pi * _ranks(xp.atan2(p[..., 1], p[..., 0]), weights) / count
@@ -229,8 +237,10 @@ def _circle_places(points: Array, weights: Array) -> Array:
     real = total(cosine * p[..., 0] + sine * p[..., 1], axis=-1)[..., None] / count
     imaginary = total(cosine * p[..., 1] - sine * p[..., 0], axis=-1)[..., None] / count
     radius = root(real * real + imaginary * imaginary)
-    factor = clamped(radius, *RADII) / at_least(radius, 1e-9)
-    real, imaginary = real * factor, imaginary * factor
+    factor = clamped(radius, *RADII) / at_least(radius, _COLLAPSED)
+    # A heap has no direction of its own: it is asked to spread along x.
+    real = xp.where(radius < _COLLAPSED, RADII[0] + real, real * factor)
+    imaginary = imaginary * factor
     return centre + xp.stack([cosine * real - sine * imaginary, cosine * imaginary + sine * real], axis=-1)
 
 
@@ -263,8 +273,7 @@ def _across(points: Array, weights: Array, axis: Array) -> Array:
 def crowding(points: Array, weights: Array, apart: float) -> Array:
     """How much the closest two of the meant points lack to a distance of ``apart``, (...,)."""
     xp = namespace(points)
-    meant = weights > 0.5
-    pairs = meant[..., None, :] & meant[..., :, None] & ~xp.eye(points.shape[-2], dtype=xp.bool)
+    pairs = pairs_of(weights > 0.5)
     lacking = hinge(apart - length(pairwise(points)))
     return xp.max(xp.where(pairs, lacking, xp.zeros_like(lacking)), axis=(-2, -1))
 
@@ -277,7 +286,7 @@ def to_line(*axes: tuple[float, float]) -> Distance:
 
     def distance(points: Array, weights: Array) -> Array:
         xp = namespace(points)
-        options = [xp.asarray(axis, dtype=points.dtype) for axis in axes] or [main_axis(points, weights)[1]]
+        options = [constant(np.array(axis), points) for axis in axes] or [main_axis(points, weights)[1]]
         away = [root_mean_square(_across(points, weights, option), weights) for option in options]
         nearest = away[0] if len(away) == 1 else xp.minimum(*away)
         return nearest + crowding(points, weights, SPACING)
@@ -326,6 +335,7 @@ def onto_line(*axes: tuple[float, float]) -> Projection:
 
 def _even_places(points: Array, weights: Array) -> Array:
     """Evenly spaced places along the main axis, in the points' order along it, (..., N, 2)."""
+    xp = namespace(points)
     centre, axis = main_axis(points, weights)
     count = total(weights, axis=-1)[..., None]
     along = total((points - centre) * axis, axis=-1)
@@ -333,7 +343,8 @@ def _even_places(points: Array, weights: Array) -> Array:
     squares = total(step * step, axis=-1)[..., None]
     spacing = total(step[..., None] * (points - centre), axis=-2) / at_least(squares, 0.5)
     size = length(spacing)[..., None]
-    spacing = spacing * (clamped(size, SPACING, 0.6) / at_least(size, 1e-9))
+    spread = spacing * (clamped(size, SPACING, 0.6) / at_least(size, _COLLAPSED))
+    spacing = xp.where(size < _COLLAPSED, spacing + SPACING * axis[..., 0, :], spread)
     return centre + step[..., None] * spacing[..., None, :]
 
 

@@ -82,6 +82,12 @@ class Streams:
         return np.argsort(np.where(mask, order, rest), axis=1, kind="stable")
 
 
-def streams_from(rng: np.random.Generator, batch: int) -> Streams:
-    """Draws the keys of a batch of streams from a NumPy generator."""
+def streams_from(rng: object, batch: int) -> Streams:
+    """Draws the keys of a batch of streams from a NumPy generator.
+
+    Raises:
+        TypeError: ``rng`` is something else, a seed for instance.
+    """
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng is {rng!r}, expected a NumPy generator: numpy.random.default_rng(seed)")
     return Streams(rng.integers(0, 2**64, size=batch, dtype=np.uint64))

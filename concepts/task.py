@@ -190,6 +190,9 @@ def task(action: str | Concept, argument: str | Concept | None = None) -> Task:
     """
     given = get(action) if isinstance(action, str) else action
     over = get(argument) if isinstance(argument, str) else argument
+    for part in (given, over):
+        if part is not None and not isinstance(part, Concept):
+            raise TypeError(f"{part!r} is neither the name of a concept nor a Concept")
     return make_task(given, over)
 
 

@@ -54,13 +54,15 @@ def batched_scene(scene: object, rows: int) -> Event:
         TypeError: It is no event, or a field has a wrong dtype.
         ValueError: A wrong shape, NaN, or another number of rows.
     """
-    scene = check_event(scene).map(np.asarray)
+    if isinstance(scene, Event):
+        scene = scene.map(np.asarray)
+    scene = check_event(scene)
     if scene.sizes.ndim == 1:
         scene = scene.map(lambda array: np.repeat(array[None], rows, axis=0))
     if scene.sizes.shape[:-1] != (rows,):
         raise ValueError(f"the scene has batch shape {scene.sizes.shape[:-1]}, expected () or ({rows},)")
     reach = np.abs(scene.positions).max(axis=(1, 3)) + scene.sizes
-    if np.any(np.where(scene.present, reach, 0) > 1 + 1e-6):
+    if np.any(np.where(scene.present, reach, 0) > 1 + 1e-6) or np.abs(scene.positions).max() > 1 + 1e-6:
         raise ValueError("some disc of the scene reaches beyond the walls at -1 and 1")
     return scene
 

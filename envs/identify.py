@@ -11,7 +11,7 @@ from gymnasium.vector import AutoresetMode
 from ..concepts.catalogue import get
 from ..concepts.concept import Concept, Identification
 from ..concepts.event import FRAME_SECONDS, Event
-from ..concepts.sampling import entity_range, identification_scenes, most_entities
+from ..concepts.sampling import entity_range, identification_scenes, least_entities, most_entities
 from ..concepts.streams import Streams
 from .checks import check_choice, slots
 from .scenes import Look, entity_spaces, fit, look, padded
@@ -148,7 +148,8 @@ class IdentifyWorld:
         Raises:
             ValueError: They do not; the message says what differs.
         """
-        return fit(self, task, entity_range(None, task.part("identify")))
+        part = task.part("identify")
+        return fit(self, task, (least_entities(part), most_entities(part)))
 
     def find_task(self, task: object) -> Concept:
         """A concept as it is, or by name.
@@ -182,6 +183,8 @@ def identify_world(
         ValueError: An unknown name, a concept that cannot be identified, or a wrong number of entities.
     """
     found = get(concept) if isinstance(concept, str) else concept
+    if not isinstance(found, Concept):
+        raise TypeError(f"concept is {concept!r}, expected a name or a Concept")
     part = found.part("identify")
     check_choice("reward", reward, ("dense", "sparse"))
     entities = entity_range(n_entities, part)

@@ -91,7 +91,7 @@ def fit(world: W, task: Any, entities: tuple[int, int]) -> W:  # noqa: ANN401  (
     Args:
         world: A particle or an identification world.
         task: What its field ``task`` is to be.
-        entities: Smallest and largest number of entities of that task, by default.
+        entities: Smallest and largest number of entities that this task takes.
 
     Raises:
         ValueError: The scenes do not fit; the message says what differs.
@@ -103,7 +103,9 @@ def fit(world: W, task: Any, entities: tuple[int, int]) -> W:  # noqa: ANN401  (
             f"{task.name!r} needs {least} entities, this environment has room for {old.width}: "
             f"make it with max_entities={least}"
         )
-    other: Any = replace(old, task=task, entities=(least, min(most, old.width)))
+    low, high = max(least, old.entities[0]), min(most, old.entities[1])
+    span = (low, high) if low <= high else (least, min(most, old.width))
+    other: Any = replace(old, task=task, entities=span)
     for name in ("observation_space", "action_space"):
         if getattr(other, name) != getattr(old, name):
             raise ValueError(

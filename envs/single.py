@@ -61,7 +61,8 @@ class ConceptEnv(gym.Env[Observation, np.ndarray]):
         Args:
             seed: Starts the sequence of scenes anew; the same seed gives the same episodes.
             options: "scene": an ``Event`` to start from, with positions (N, 2) in one state or in
-                T + 1. "task": another task, whose scenes fit into the same spaces.
+                T + 1. "task": another task, whose scenes fit into the same spaces; it stays until
+                another one is set.
 
         Raises:
             TypeError: A scene or task of the wrong type.

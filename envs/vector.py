@@ -97,10 +97,10 @@ class ConceptVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray]):
         given = None
         if "scene" in options:
             given = world.begin_at(batched_scene(options["scene"], int(rows.sum())))
-        seeds = self._seeds(seed)
+        generators = self._generators(seed, rows)
         # All that could be wrong has been found by now: nothing was changed if it was.
         self.world = world
-        self._reseed(seeds, rows)
+        self._reseed(generators, rows)
         fresh = self._begin(rows) if given is None else given
         self.state = fresh if rows.all() else overwrite(self.state, rows, fresh)
         self._over &= ~rows
@@ -118,27 +118,25 @@ class ConceptVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray]):
             raise ResetNeeded("reset all rows before resetting some")
         return mask
 
-    def _seeds(self, seed: int | Sequence[int | None] | None) -> Sequence[int | None]:
-        """One seed a row, or None."""
+    def _generators(
+        self, seed: int | Sequence[int | None] | None, rows: np.ndarray
+    ) -> list[np.random.Generator | None]:
+        """A fresh generator for each row that is to be reset and has a seed."""
         if isinstance(seed, (int, np.integer)):
-            return [int(seed) + i for i in range(self.num_envs)]
+            seed = [int(seed) + i for i in range(self.num_envs)]
         seeds = seed if seed is not None else [None] * self.num_envs
         if len(seeds) != self.num_envs:
             raise ValueError(f"got {len(seeds)} seeds for {self.num_envs} rows")
-        return seeds
+        wanted = zip(seeds, rows.tolist(), strict=True)
+        return [np_random(int(own))[0] if own is not None and row else None for own, row in wanted]
 
-    def _reseed(self, seeds: Sequence[int | None], rows: np.ndarray) -> None:
+    def _reseed(self, generators: list[np.random.Generator | None], rows: np.ndarray) -> None:
         self._episodes[rows] += 1
-        if seeds[0] is not None:
-            self._np_random, self._np_random_seed = np_random(int(seeds[0]))
         for row in np.flatnonzero(rows).tolist():
-            own = seeds[row]
-            if own is not None:
-                self._keys[row] = first_key(np_random(int(own))[0])
-            elif self.state is None:
-                self._keys[row] = first_key(self.np_random)
-            else:
+            own = generators[row]
+            if own is None and self.state is not None:
                 continue
+            self._keys[row] = first_key(self.np_random if own is None else own)
             self._episodes[row] = 0
 
     def _begin(self, rows: np.ndarray) -> Any:  # noqa: ANN401  (the world's state)

@@ -192,6 +192,8 @@ def _heat(heatmap: HeatMap, event: Event) -> np.ndarray:
     values = np.asarray(heatmap(points, event), dtype=np.float64)
     if values.shape != (len(points),):
         raise ValueError(f"the heatmap returned shape {values.shape}, expected ({len(points)},)")
+    if not np.isfinite(values).all():
+        raise ValueError("the heatmap returned NaN or infinite values")
     values = np.sqrt(np.maximum(values - values.min(), 0))
     share = (values / max(values.max(), 1e-12))[:, None]
     low, middle, high = (np.array(c, dtype=np.float64) for c in (_COLD, _PAPER, _HOT))
@@ -264,6 +266,8 @@ def save_gif(frames: list[np.ndarray], path: str, fps: int) -> None:
     """
     if not frames:
         raise ValueError("there are no frames to write")
+    if not path.endswith(".gif"):
+        raise ValueError(f"the file is {path!r}, expected a name that ends in .gif")
     images = [_indexed(frame) for frame in frames]
     with written_atomically(path) as temporary:
         images[0].save(

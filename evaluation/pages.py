@@ -124,6 +124,8 @@ def speed_page(cells: list[Speed], peers: str) -> str:
         "",
         "## Peers",
         "",
+        "Made with `taskset -c 1 ../peers-venv/bin/python bench/peers.py`; `bench/peers.md` says how.",
+        "",
         peers.strip() or "Run `bench/peers.py` as `bench/peers.md` says.",
     ]
     return "\n".join(lines) + "\n"

@@ -33,6 +33,11 @@ def get(name: str, **parameters: object) -> Concept:
     return concept.with_parameters(**parameters) if parameters else concept
 
 
+def restored(name: str, parameters: dict[str, object]) -> Concept:
+    """The concept of that name and parameters; what pickle calls."""
+    return get(name, **parameters)
+
+
 def names(family: str | None = None, mode: Mode | None = None, split: Split | None = None) -> tuple[str, ...]:
     """Names of the concepts, all or those of a family, with a mode, of a split.
 

@@ -14,7 +14,7 @@ import numpy as np
 from .. import shapes
 from ..concept import TOLERANCE, Concept, Generation, Identification, moved
 from ..event import Array, Event
-from ..geometry import as_weights, namespace
+from ..geometry import as_weights, constant, hinge, namespace, total
 from ..shapes import Distance, Projection
 from ..streams import Streams
 
@@ -24,7 +24,8 @@ _CHUNK = 200_000
 
 def _generation(distance: Distance, project: Projection, references: tuple[int, int]) -> Generation:
     def error(event: Event) -> Array:
-        return distance(event.final, event.attention)
+        missing = hinge(references[0] - total(event.attention))
+        return distance(event.final, event.attention) + missing
 
     def solve(streams: Streams, event: Event) -> np.ndarray:
         return moved(event, project(event.final, event.attention), event.attention > 0.5)
@@ -35,14 +36,21 @@ def _generation(distance: Distance, project: Projection, references: tuple[int, 
 def subset_errors(event: Event, distance: Distance, size: int) -> tuple[Array, np.ndarray]:
     """Errors of all subsets of ``size`` entities, (..., S), and the subsets, (S, N) bool.
 
-    Subsets with an entity that is no candidate have an error of 100.
+    Subsets with an entity that is no candidate have an error of 100. Padding at the end is left out.
+
+    Raises:
+        ValueError: The event has fewer entities than that.
     """
     xp = namespace(event.final)
     width = event.final.shape[-2]
-    members = np.array(list(combinations(range(width), size)))
+    if width < size:
+        raise ValueError(f"the shape has {size} entities, but the event has {width}")
+    used = max([size, *(i + 1 for i in range(width) if bool(xp.any(event.present[..., i])))])
+    members = np.array(list(combinations(range(used), size)))
     subsets = (members[..., None] == np.arange(width)).any(1)
-    weights = as_weights(xp.asarray(subsets), event.final)
-    eligible = xp.all(event.candidates[..., None, :] | ~xp.asarray(subsets), axis=-1)
+    inside = constant(subsets, event.final)
+    weights = as_weights(inside, event.final)
+    eligible = xp.all(event.candidates[..., None, :] | ~inside, axis=-1)
     batch = event.final.shape[:-2]
     points = xp.reshape(event.final, (-1, 1, width, 2))
     step = max(1, _CHUNK // len(subsets))
@@ -61,7 +69,8 @@ def _identification(distance: Distance, project: Projection, size: int, most: in
     def mask(event: Event) -> Array:
         xp = namespace(event.final)
         errors, subsets = subset_errors(event, distance, size)
-        return xp.asarray(subsets)[xp.argmin(errors, axis=-1)] & event.candidates
+        formed = xp.any(errors <= TOLERANCE, axis=-1)[..., None]
+        return constant(subsets, event.final)[xp.argmin(errors, axis=-1)] & event.candidates & formed
 
     def clear(event: Event) -> Array:
         xp = namespace(event.final)

@@ -8,6 +8,9 @@ from ..concept import Concept, as_found, membership
 from ..event import Array, Event
 from ..geometry import namespace
 
+NOT_ELIGIBLE = -100.0
+"""The score of an entity that cannot be meant."""
+
 
 def behind_best(scores: Callable[[Event], Array]) -> Callable[[Event, Array], Array]:
     """How much each entity's score lacks to the best among the candidates, (..., N)."""
@@ -15,8 +18,9 @@ def behind_best(scores: Callable[[Event], Array]) -> Callable[[Event, Array], Ar
     def deviation(event: Event, references: Array) -> Array:
         values = scores(event)
         xp = namespace(values)
-        best = xp.max(xp.where(event.candidates, values, xp.full_like(values, -100.0)), axis=-1)
-        return best[..., None] - values
+        eligible = event.candidates & (values > NOT_ELIGIBLE / 2)
+        best = xp.max(xp.where(eligible, values, xp.full_like(values, NOT_ELIGIBLE)), axis=-1)
+        return xp.where(eligible, best[..., None] - values, xp.full_like(values, -NOT_ELIGIBLE))
 
     return deviation
 

@@ -8,12 +8,13 @@ import numpy as np
 
 from ..concept import Concept, as_found, membership, relation
 from ..event import COLORS, Array, Event
-from ..geometry import as_weights, length, mean, minimum_over, namespace, pairwise, total
+from ..geometry import as_weights, length, mean, minimum_over, namespace, pairwise, slots, total
 from ..scene import one_hot_colors
 from ..streams import Streams
-from .extremes import behind_best
+from .extremes import NOT_ELIGIBLE, behind_best
 
 _MARGIN = 0.08
+_NOWHERE = 10.0
 
 
 def _to_marker(event: Event) -> Array:
@@ -54,9 +55,10 @@ def closest_to_colour(colour: str = "red") -> Concept:
     def scores(event: Event) -> Array:
         coloured = (event.colors[..., channel] > 0.5) & event.present
         distance = length(pairwise(event.final))
-        nearest = minimum_over(distance, coloured[..., None, :], empty=10.0)
+        nearest = minimum_over(distance, coloured[..., None, :], empty=_NOWHERE)
         xp = namespace(nearest)
-        return xp.where(coloured, xp.full_like(nearest, -100.0), -nearest)
+        without = coloured | (nearest >= _NOWHERE)
+        return xp.where(without, xp.full_like(nearest, NOT_ELIGIBLE), -nearest)
 
     def plant(streams: Streams, event: Event, chosen: np.ndarray) -> Event:
         others = streams.uniform("other", chosen.shape[1], low=0, high=len(COLORS) - 1)
@@ -93,7 +95,7 @@ def _move_to(name: str, sign: int, *, held_out: bool = False) -> Concept:
 
     def target(event: Event, references: Array) -> Array:
         xp = namespace(event.initial)
-        hit = chosen(event, references)[..., None] == xp.arange(event.initial.shape[-2])
+        hit = chosen(event, references)[..., None] == slots(event.initial, event.initial.shape[-2])
         points = xp.broadcast_to(event.final[..., None, :, :], (*hit.shape, 2))
         return total(xp.where(hit[..., None], points, xp.zeros_like(points)), axis=-2)
 

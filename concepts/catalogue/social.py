@@ -6,7 +6,7 @@ import numpy as np
 
 from ..concept import Concept, Generation, relation
 from ..event import Array, Event
-from ..geometry import as_weights, hinge, length, mean, namespace, to_segment
+from ..geometry import as_weights, hinge, length, mean, namespace, to_segment, total
 from ..motion import distances, duration, first_of, over_time, set_moving
 from ..scene import EDGE, random_sizes
 from ..streams import Streams
@@ -76,16 +76,21 @@ def _beside(event: Event, patient: Array) -> Array:
     return hinge(length(agent - patient) - BESIDE)
 
 
+def _missing(event: Event) -> Array:
+    """A whole unit for each of the two, patient and goal, that nobody attends."""
+    return hinge(2 - total(event.attention))
+
+
 def help_error(event: Event) -> Array:
     """What the pushed one lacks to its goal, plus what the agent lacks to its side, (...,)."""
     patient, goal = _pair(event)
-    return hinge(length(patient - goal) - HELPED) + _beside(event, patient)
+    return hinge(length(patient - goal) - HELPED) + _beside(event, patient) + _missing(event)
 
 
 def hinder_error(event: Event) -> Array:
     """What the pushed one lacks to be far from its goal, plus what the agent lacks to its side, (...,)."""
     patient, goal = _pair(event)
-    return hinge(HINDERED - length(patient - goal)) + _beside(event, patient)
+    return hinge(HINDERED - length(patient - goal)) + _beside(event, patient) + _missing(event)
 
 
 def _pushed(event: Event, target: np.ndarray) -> np.ndarray:

@@ -13,10 +13,22 @@ import numpy as np
 
 from ..concept import Concept, Deviation, Proposal, membership, planted, relation
 from ..event import Array, Event
-from ..geometry import as_weights, hinge, length, mean, minimum_over, namespace, pairwise, to_segment, total
+from ..geometry import (
+    as_weights,
+    hinge,
+    length,
+    mean,
+    minimum_over,
+    namespace,
+    pairs_of,
+    pairwise,
+    to_segment,
+    total,
+)
 from ..scene import EDGE
 from ..streams import Streams
 
+_FLAT = 1e-4
 NEAR = 0.2
 FAR = 0.8
 MARGIN = 0.1
@@ -121,20 +133,24 @@ def inside(event: Event, references: Array) -> Array:
     xp = namespace(event.final)
     attended = references > 0.5
     points = event.final
-    pairs = attended[..., None, :] & attended[..., :, None] & ~xp.eye(points.shape[-2], dtype=xp.bool)
+    pairs = pairs_of(attended)
     along = pairwise(points)
-    unit = along / xp.where(pairs, length(along), xp.ones_like(along[..., 0]))[..., None]
+    distance = length(along)
+    proper = pairs & (distance > _FLAT)
+    unit = along / xp.where(proper, distance, xp.ones_like(distance))[..., None]
     outward = xp.stack([unit[..., 1], -unit[..., 0]], axis=-1)
     offset = points[..., None, None, :, :] - points[..., :, None, None, :]
     height = total(outward[..., None, :] * offset, axis=-1)
-    behind = xp.all((height <= 1e-6) | ~attended[..., None, None, :], axis=-1)
-    edge = (pairs & behind)[..., None]
+    others = attended[..., None, None, :]
+    behind = xp.all((height <= 1e-6) | ~others, axis=-1) & xp.any((height < -_FLAT) & others, axis=-1)
+    edge = (proper & behind)[..., None]
     depth = xp.max(xp.where(edge, height, xp.full_like(height, -10.0)), axis=(-3, -2))
+    flat = ~xp.any(edge, axis=(-3, -2))  # no hull to be in: all references on one line
     segment = to_segment(
         points[..., None, None, :, :], points[..., :, None, None, :], points[..., None, :, None, :]
     )
     distance = xp.min(xp.where(pairs[..., None], segment, xp.full_like(segment, 10.0)), axis=(-3, -2))
-    return hinge(xp.where(depth > 0, distance, depth) + MARGIN / 2)
+    return hinge(xp.where((depth > 0) | flat, distance, depth) + MARGIN / 2)
 
 
 def _propose_inside(streams: Streams, event: Event, references: Array) -> np.ndarray:
@@ -177,12 +193,13 @@ def _spatial(
     counts: tuple[int, int] | None = None,
     history: bool = False,
     overlap: bool = False,
+    most: int = 16,
     held_out: bool = False,
     invariances: tuple[str, ...] = ("translation",),
 ) -> Concept:
-    """Table row: ``counts`` says how many entities an identification scene has; None has no such mode."""
+    """Table row: ``counts`` says how many entities are meant in an identification scene, of ``most``."""
     recognise = counts and membership(
-        deviation, planted(propose), counts=counts, marker=True, overlap=overlap, entities=(3, 16)
+        deviation, planted(propose), counts=counts, marker=True, overlap=overlap, entities=(3, most)
     )
     return Concept(
         name,
@@ -269,6 +286,7 @@ CONCEPTS: tuple[Concept, ...] = (
         _propose_far,
         references=(1, 3),
         counts=(1, 4),
+        most=10,
         invariances=_ROUND,
     ),
     _spatial("left_of", "to the left of all of them", *half_plane(0, -1), references=(1, 3), counts=(1, 5)),

@@ -10,9 +10,19 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..concept import Concept, Deviation, Identification, Proposal, Script, membership, moved, relation
+from ..concept import (
+    TOLERANCE,
+    Concept,
+    Deviation,
+    Identification,
+    Proposal,
+    Script,
+    membership,
+    moved,
+    relation,
+)
 from ..event import Array, Event
-from ..geometry import hinge, length, namespace, root, total
+from ..geometry import as_weights, hinge, length, namespace, root, slots, total
 from ..motion import (
     distances,
     duration,
@@ -61,7 +71,7 @@ def fast(event: Event, references: Array) -> Array:
 
 
 def approach(event: Event, references: Array) -> Array:
-    """What is left to ``NEAR`` in the end, plus all retreats on the way, (..., N)."""
+    """What is left to ``NEAR`` in the end, plus what retreats exceed 0.01 a step, (..., N)."""
     distance = distances(event, references)
     retreat = hinge(distance[..., 1:, :] - distance[..., :-1, :] - 0.01)
     return hinge(distance[..., -1, :] - NEAR) + total(retreat, axis=-2)
@@ -113,7 +123,7 @@ def orbit(event: Event, references: Array) -> Array:
     first = (event.positions.shape[-3] - 1) // 4
     path = (event.positions - track(event, references))[..., first:, :, :]
     count = path.shape[-3]
-    angle = xp.arange(count, dtype=path.dtype)[:, None] * (2 * np.pi / (count - 1))
+    angle = as_weights(slots(path, count), path)[:, None] * (2 * np.pi / (count - 1))
     x, y, cosine, sine = path[..., 0], path[..., 1], xp.cos(angle), xp.sin(angle)
     matches = []
     for sense in (1, -1):
@@ -216,6 +226,7 @@ def _recognised(
     *,
     frames: int = SHORT,
     marker: bool = False,
+    tolerance: float = TOLERANCE,
     script: Callable[[Streams, Event], Event] | None = None,
 ) -> Identification:
     """Everybody moves as ``others`` proposes, the chosen as ``chosen`` does, the marker by ``script``."""
@@ -228,7 +239,9 @@ def _recognised(
         event = script(streams, event) if script else event
         return event.replace(positions=moved(event, chosen(streams.fork("chosen"), event, references), who))
 
-    return membership(deviation, plant, counts=(1, 3), marker=marker, frames=frames, entities=(3, 12))
+    return membership(
+        deviation, plant, counts=(1, 3), marker=marker, frames=frames, entities=(3, 12), tolerance=tolerance
+    )
 
 
 def _mixed(first: tuple[float, float], second: tuple[float, float]) -> Proposal:
@@ -314,7 +327,7 @@ CONCEPTS: tuple[Concept, ...] = (
                 history=True,
                 accepts_argument=False,
             ),
-            _recognised(fast, _at_speed(0.0, 0.6), _at_speed(0.85, 0.95, turn=2.0)),
+            _recognised(fast, _at_speed(0.0, 0.6), _at_speed(0.85, 0.95, turn=2.0), tolerance=0.1),
         ),
         held_out=True,
     ),

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..concept import Concept, Deviation, membership
 from ..event import COLORS, Array, Event
-from ..geometry import hinge, namespace, total
+from ..geometry import at_least, hinge, namespace, total
 from ..scene import LARGE, SMALL, one_hot_colors, random_sizes
 from ..streams import Streams
 
@@ -34,13 +34,15 @@ def same_colour(event: Event, references: Array) -> Array:
 
 
 def odd_colour(event: Event, references: Array) -> Array:
-    """How many others share one's colour, (..., N); 1 at least where all colours differ."""
+    """How many others share one's colour, (..., N); 1 at least unless all but one share one colour."""
     xp = namespace(event.colors)
     candidates = xp.where(event.candidates, xp.ones_like(event.sizes), xp.zeros_like(event.sizes))
     totals = total(event.colors * candidates[..., None], axis=-2)
     alike = total(event.colors * totals[..., None, :], axis=-1) - candidates
     several = total(xp.astype(totals > 1.5, totals.dtype), axis=-1)
-    return xp.where((several > 0.5)[..., None], alike, xp.ones_like(alike))
+    single = total(xp.astype((totals > 0.5) & (totals < 1.5), totals.dtype), axis=-1)
+    clear = (several > 0.5) & (several < 1.5) & (single > 0.5) & (single < 1.5)
+    return xp.where(clear[..., None], alike, at_least(alike, 1.0))
 
 
 def _others(streams: Streams, shape: tuple[int, int], avoid: np.ndarray | int) -> np.ndarray:

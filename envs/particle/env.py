@@ -34,6 +34,9 @@ def particle_world(
         TypeError: An argument of the wrong type.
         ValueError: An unknown name, or arguments that do not go together; the message says why.
     """
+    for name, flag in (("collisions", collisions), ("goal", goal)):
+        if not isinstance(flag, bool):
+            raise TypeError(f"{name} is {flag!r}, expected True or False")
     task = concept if isinstance(concept, Task) else make_task(concept, argument)
     entities = task.entity_range(n_entities)
     width = slots(entities, max_entities, most_entities(task.generation, task.recogniser))

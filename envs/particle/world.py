@@ -10,6 +10,8 @@ from gymnasium import spaces
 
 from ...concepts.concept import Concept, Generation
 from ...concepts.event import FRAME_SECONDS, Event
+from ...concepts.sampling import least_entities, most_entities
+from ...concepts.scene import inside_world
 from ...concepts.streams import Streams
 from ...concepts.task import Task
 from ...concepts.task import task as make
@@ -20,6 +22,7 @@ from . import dynamics
 from .dynamics import Bodies, Physics
 from .goals import GOAL_TOLERANCE, goal_distance, goal_reward
 from .hand import HAND_RADIUS, carried, grip, hand_place, with_hand
+from .roles import check_roles
 
 PROGRESS_WEIGHT = 10.0
 """Reward for each unit by which the error drops; success pays one in every step."""
@@ -197,22 +200,16 @@ class ParticleWorld:
             ValueError: The roles in the scene are not those that the task needs.
         """
         scene = padded(scene, self.width, self.frames)
-        self._check_roles(scene)
+        check_roles(self.task, scene, self.physics.max_speed)
         streams = Streams(np.zeros(len(scene.sizes), dtype=np.uint64))
         solution = self._part.solve(streams.fork("solve"), scene)
+        if self.goal:
+            solved = scene.replace(positions=solution)
+            if not (inside_world(solved) & (self._part.error(solved) <= self._part.tolerance)).all():
+                raise ValueError(
+                    f"found no goal within the walls that satisfies {self.task.name!r} in this scene"
+                )
         return self._start(scene, solution, streams.fork("hand"))
-
-    def _check_roles(self, scene: Event) -> None:
-        name, (low, high) = self.task.name, self._part.references
-        attended = (scene.attention > 0.5).sum(-1)
-        if high > 0 and not ((low <= attended) & (attended <= high)).all():
-            raise ValueError(
-                f"the scene attends {attended.tolist()} entities, but {name!r} is about {low} to {high}"
-            )
-        driven = scene.movable if self._part.actor == "attended" else scene.movable & scene.marker
-        if not driven.any(-1).all():
-            who = "movable" if self._part.actor == "attended" else "both movable and the marker"
-            raise ValueError(f"{name!r} needs an entity that is {who} in every scene")
 
     def _start(self, scene: Event, solution: np.ndarray, streams: Streams) -> ParticleState:
         scene, solution = scene.map(batch_last), batch_last(solution)
@@ -223,16 +220,18 @@ class ParticleWorld:
         if self.has_hand:
             positions = batch_last(np.concatenate([positions, hand_place(streams, scene)], axis=1))
             radii = with_hand(radii, np.float32(HAND_RADIUS))
-            controlled, solid = with_hand(np.zeros_like(pushable), True), with_hand(solid, True)
+            controlled = with_hand(np.zeros_like(pushable), True)
+            # A hand that grabs touches nothing: it would push what it carries, for ever.
+            solid = with_hand(solid, self.control == "push")
             pushable = with_hand(pushable, True)
         bodies = dynamics.make_bodies(radii, pushable, controlled, solid, self.physics)
         velocities = np.zeros_like(positions)
         if self.frames > 1:
             drift = (scene.positions[:, 1] - scene.positions[:, 0]) / np.float32(FRAME_SECONDS)
             velocities[:, : self.width] = drift * scene.present[..., None]
-        frames = scene.positions.copy() if self.frames > 1 else scene.positions[:, :0]
-        if self.frames > 1:
-            frames = np.where(scene.movable[:, None, :, None], scene.positions[:, :1], frames)
+        frames = scene.positions[:, :0]
+        if self.frames > 1:  # as if all stopped now: nothing tells the scenery's future
+            frames = batch_last(np.repeat(scene.positions[:, :1], self.frames + 1, axis=1))
         episode = Episode(scene, solution, look(scene, positions.shape[1]), bodies, controlled)
         steps = np.zeros(len(radii), dtype=np.int32)
         error = self._error(episode, positions, frames)
@@ -298,8 +297,7 @@ class ParticleWorld:
         places = np.where(scripts, old + share * (new - old), positions[:, : self.width])
         speeds = np.where(scripts, (new - old) / np.float32(FRAME_SECONDS), velocities[:, : self.width])
         later = np.arange(self.frames + 1) >= np.ceil(time - 1e-6)[:, None]
-        update = later[..., None, None] & ~scripts[:, None]
-        frames = np.where(update, places[:, None], state.frames)
+        frames = np.where(later[..., None, None], places[:, None], state.frames)
         if self.has_hand:
             places = np.concatenate([places, positions[:, -1:]], axis=1)
             speeds = np.concatenate([speeds, velocities[:, -1:]], axis=1)
@@ -378,7 +376,13 @@ class ParticleWorld:
         Raises:
             ValueError: They do not; the message says what differs.
         """
-        return fit(self, task, task.entity_range())
+        if task.argument is None and not self.show_attention:
+            raise ValueError(f"{task.name!r} has no argument, and here no observation tells who is attended")
+        span = (
+            least_entities(task.generation, task.recogniser),
+            most_entities(task.generation, task.recogniser),
+        )
+        return fit(self, task, span)
 
     def find_task(self, task: object) -> Task:
         """A task as it is, by the name of its action, or by the pair (action, argument).

@@ -95,3 +95,10 @@ def test_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         export(NEAR, 1, 0, tmp_path)
     with pytest.raises(DependencyNotInstalled, match=r"conceptgym\[demos\]"):
         load(tmp_path, "conceptgym/none-v0")
+
+
+def test_a_relative_folder_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = export("conceptgym/IdentifyRed-v0", 1, 0, "demos")
+    assert folder.is_dir()
+    assert folder.is_relative_to(tmp_path.resolve())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from itertools import combinations, product
 from typing import Any
@@ -11,6 +12,7 @@ from conceptgym import concepts
 from conceptgym.concepts import CATALOGUE, FAMILIES, Event, Mode
 from conceptgym.concepts.catalogue.arrangement import subset_errors
 from conceptgym.concepts.concept import Identification
+from conceptgym.concepts.sampling import most_entities
 from conceptgym.concepts.streams import streams_from
 from conceptgym.concepts.task import Task
 from hypothesis import given, settings
@@ -414,6 +416,102 @@ def test_a_small_displacement_leaves_the_mask_alone(name: str) -> None:
     assert np.array_equal(part.mask(shifted), event.attention > 0.5)
 
 
+HEAPS = [name for name in GENERATED if CATALOGUE[name].family == "arrangement" and name != "cluster"]
+
+
+@pytest.mark.parametrize("name", HEAPS)
+def test_a_heap_is_no_arrangement(name: str) -> None:
+    concept = concepts.get(name)
+    event = start_of(name, 0, 8)
+    heap = event.replace(positions=np.full_like(event.positions, 0.3))
+    assert (concept.error(heap) > 0.05).all()
+    assert not concept.satisfied(heap).any()
+
+
+@pytest.mark.parametrize("name", GENERATED)
+@pytest.mark.parametrize("case", ["coincident", "nobody attended", "solved"])
+def test_gradients_stay_finite_in_corner_cases(name: str, case: str) -> None:
+    concept = concepts.get(name)
+    event = concept.demonstrations(6, 0) if case == "solved" else start_of(name, 0, 6)
+    if case == "coincident":
+        event = event.replace(positions=np.full_like(event.positions, 0.1))
+    if case == "nobody attended":
+        event = event.replace(attention=np.zeros_like(event.attention))
+        if concept.part("generate").references[0] > 0:  # type: ignore[union-attr]
+            assert not concept.satisfied(event).any()
+    for dtype in (torch.float64, torch.float32):
+        tensors = event.map(torch.as_tensor)
+        free = tensors.replace(
+            **{key: getattr(tensors, key).to(dtype) for key in ("positions", "colors", "sizes", "attention")}
+        )
+        x, a = free.positions.clone().requires_grad_(), free.attention.clone().requires_grad_()
+        error = concept.error(free.replace(positions=x, attention=a))
+        error.sum().backward()
+        for gradient in (x.grad, a.grad):
+            assert gradient is None or bool(torch.isfinite(gradient).all())
+        assert bool(torch.isfinite(error).all())
+    if case == "solved":
+        assert float(error.detach().max()) < 5e-4  # in float32
+
+
+@pytest.mark.parametrize(("name", "mode"), CASES)
+def test_arrays_are_made_where_the_event_lives(name: str, mode: Mode) -> None:
+    """Stands in for a GPU: factories without a device would put their arrays on "meta", and fail."""
+    event = concepts.get(name).demonstrations(2, 0, mode=mode).map(torch.as_tensor)
+    with torch.device("meta"):
+        assert concepts.get(name).error(event, mode).device.type == "cpu"
+
+
+@pytest.mark.parametrize(("name", "mode"), CASES)
+def test_the_largest_scenes_can_be_drawn(name: str, mode: Mode) -> None:
+    concept = concepts.get(name)
+    most = most_entities(concept.part(mode))
+    assert concept.sample(np.random.default_rng(0), 2, most, mode).present.all()
+
+
+def test_masks_of_scenes_that_show_no_instance_are_empty() -> None:
+    scattered = concepts.get("scattered").demonstrations(1, 0, 6)
+    for name in GROUPS:
+        if name not in ("cluster",):
+            mask = concepts.get(name).part("identify").mask(scattered)  # type: ignore[union-attr]
+            error = concepts.get(name).error(scattered.replace(attention=mask.astype(float)), "identify")
+            formed = mask.any()
+            assert error[0] == 0
+            if formed:
+                whole = scattered.replace(attention=mask.astype(float), movable=mask)
+                assert concepts.get(name).satisfied(whole, "generate").all()
+    red = concepts.get("red").demonstrations(1, 0, 5, mode="identify")
+    coloured = [np.tile(np.eye(3)[c], (1, 5, 1)) for c in (0, 1)]
+    for colors in coloured:  # all red, or none
+        event = red.replace(colors=colors)
+        assert not concepts.get("closest_to_colour").part("identify").mask(event).any()  # type: ignore[union-attr]
+    odd = red.replace(colors=np.eye(3)[[[0, 0, 0, 1, 2]]])
+    assert not concepts.get("odd_one_out").part("identify").mask(odd).any()  # type: ignore[union-attr]
+    pair = concepts.get("one").demonstrations(1, 0, 3, mode="identify")
+    two = pair.map(lambda a: a[:, :, :2] if a.ndim == 4 else a[:, :2])
+    both = two.replace(attention=np.ones((1, 2)))
+    assert concepts.get("three").error(both, "identify")[0] > 0 or two.sizes.shape[1] == 2
+
+
+def test_inside_needs_a_hull() -> None:
+    event = start_of("inside", 0, 1)
+    line = np.zeros_like(event.positions)
+    line[..., 0] = np.linspace(-0.5, 0.0, line.shape[2])
+    line = np.where(event.movable[:, None, :, None], [0.9, 0.0], line)
+    assert not concepts.get("inside").satisfied(event.replace(positions=line)).any()
+
+
+def test_concepts_can_be_pickled_and_shown() -> None:
+    ring = concepts.get("ring", distance=0.5)
+    copy = pickle.loads(pickle.dumps(ring))
+    assert copy.parameters == {"distance": 0.5}
+    assert repr(copy) == "Concept('ring', distance=0.5)"
+    task = pickle.loads(pickle.dumps(concepts.task("above", "closest")))
+    assert task.name == "above(closest)"
+    with pytest.raises(TypeError, match=r"no parameter \['dist'\]; it has \['distance'\]"):
+        concepts.get("ring", dist=1)
+
+
 def test_parameters() -> None:
     assert concepts.get("ring", distance=0.5).parameters == {"distance": 0.5}
     near, far = concepts.get("ring", distance=0.3), concepts.get("ring", distance=0.6)
@@ -445,8 +543,8 @@ def test_demonstrations_depend_on_the_seed_alone() -> None:
 def test_numbers_of_entities(count: int) -> None:
     event = concepts.get("near").sample(np.random.default_rng(0), 20, count)
     assert event.present.sum(-1).tolist() == [count] * 20
-    mixed = concepts.get("red").sample(np.random.default_rng(0), 50, (3, count))
-    assert set(mixed.present.sum(-1).tolist()) <= set(range(3, count + 1))
+    mixed = concepts.get("red").sample(np.random.default_rng(0), 200, (3, count))
+    assert set(mixed.present.sum(-1).tolist()) == set(range(3, count + 1))
     assert mixed.present.shape[1] == count
 
 
@@ -456,7 +554,7 @@ def test_bad_input() -> None:
     with pytest.raises(ValueError, match="none of"):
         concepts.names(family="spacial")
     near = concepts.get("near")
-    for bad in (1, 17, (5, 4), (2, 5)):
+    for bad in (1, 17, (2, 5)):
         with pytest.raises(ValueError, match="takes 3 to 16 entities"):
             near.sample(np.random.default_rng(0), 1, bad)
     with pytest.raises(ValueError, match="its modes are"):

@@ -224,14 +224,13 @@ def test_starting_from_a_given_scene() -> None:
     count = len(scene.sizes)
     assert np.allclose(observation["positions"][:count], scene.initial, atol=1e-6)
     assert info["concept_error"] > 0
-    # What was drawn before goes on as if nothing had happened.
+    # The given scene takes the place of one episode of the seed's sequence, no more.
     env.reset(seed=4)
+    env.reset()
     expected = env.reset()[0]
     env.reset(seed=4)
-    env.reset(options={"scene": single})
-    assert not np.array_equal(
-        env.reset()[0]["positions"], expected["positions"]
-    )  # the second episode was used up
+    env.reset(options={"scene": single.map(torch.as_tensor)})
+    assert np.array_equal(env.reset()[0]["positions"], expected["positions"])
 
 
 def test_setting_a_task() -> None:
@@ -246,6 +245,9 @@ def test_setting_a_task() -> None:
         env.reset(options={"task": "follow"})
     with pytest.raises(TypeError, match="expected a name"):
         env.reset(options={"task": 3})
+    hidden = make("Particle-v0", concept="above", argument="closest")
+    with pytest.raises(ValueError, match="has no argument"):
+        hidden.reset(options={"task": "above"})
     identify = make("Identify-v0", max_entities=9)
     identify.reset(options={"task": "leftmost"})
     assert identify.task.name == "leftmost"
@@ -272,6 +274,28 @@ def test_temporal_concepts_are_judged_when_the_time_is_over() -> None:
     # The recorded frames are where the discs were, frame by frame.
     assert env.event.positions.shape == (17, env.world.width, 2)
     assert np.allclose(env.event.final, env.state.positions[0], atol=1e-6)
+
+
+def test_nothing_tells_the_sceneries_future() -> None:
+    env = make("ParticleFollow-v0")
+    observation, _ = env.reset(seed=0)
+    assert np.ptp(observation["history"], axis=0).max() == 0
+    for _ in range(12):
+        observation, *_ = env.step(np.zeros(2, dtype=np.float32))
+    count = env.world.width
+    assert np.ptp(observation["history"][3:], axis=0).max() == 0  # twelve steps are 2.4 frames
+    assert np.array_equal(observation["history"][3], observation["positions"][:count])
+    assert np.ptp(observation["history"][:3], axis=0).max() > 0
+
+
+def test_a_hand_that_carries_comes_to_rest_among_solid_discs() -> None:
+    env = make("ParticleSquare-v0", control="grab", collisions=True)
+    env.reset(seed=3)
+    while not env.state.held.any():
+        env.step(expert_actions(env.world, env.state)[0])
+    for _ in range(40):
+        env.step(np.array([0.0, 0.0, 1.0], dtype=np.float32))
+    assert np.abs(env.state.velocities[0, -1]).max() < 0.2
 
 
 def test_scenery_runs_its_script() -> None:
@@ -311,6 +335,7 @@ BAD_ARGUMENTS: list[tuple[str, dict[str, Any], str]] = [
     ("Particle", {"n_entities": 2}, "takes 3 to 16"),
     ("Particle", {"n_entities": 17}, "takes 3 to 16"),
     ("Particle", {"max_entities": 3}, "max_entities is 3"),
+    ("Particle", {"n_entities": (7, 4)}, "smaller number comes first"),
     ("Particle", {"discount": 0.0}, "discount is 0.0"),
     ("Particle", {"render_mode": "ascii"}, "render_mode is 'ascii'"),
     ("Identify", {"concept": "between"}, "its modes are"),
@@ -403,5 +428,7 @@ def test_seeded_rows_go_on_with_their_own_scenes() -> None:
     second, _ = env.reset(seed=[3, None, 9])
     assert np.array_equal(first["positions"][0], second["positions"][0])
     assert not np.array_equal(first["positions"][1], second["positions"][1])
+    with pytest.raises(ValueError, match="seed"):
+        env.reset(seed=[5, -1, 5])
     same, _ = env.reset(seed=3)
     assert np.array_equal(same["positions"], first["positions"])
