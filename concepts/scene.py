@@ -39,8 +39,8 @@ def place(streams: Streams, present: Bool[np.ndarray, "batch n"]) -> Float[np.nd
     chosen = np.zeros((batch, width, 2))
     rows = np.arange(batch)
     for i in range(width):
-        difference = candidates[:, i, :, None, :] - chosen[:, None, :i, :]
-        clearance = np.sqrt((difference**2).sum(-1)).min(-1, initial=GAP)
+        across, up = (candidates[:, i, :, None, d] - chosen[:, None, :i, d] for d in (0, 1))
+        clearance = (across * across + up * up).min(-1, initial=GAP**2)
         chosen[:, i] = candidates[rows, i, np.argmax(clearance, axis=1)]
     return np.where(present[..., None], chosen, 0.0)
 
@@ -102,7 +102,7 @@ def inside_world(event: Event) -> Bool[np.ndarray, " batch"]:
 
 def nobody_overlaps(event: Event) -> Bool[np.ndarray, " batch"]:
     """Whether the entities keep ``CLOSEST`` to one another in the first state, (B,)."""
-    difference = event.initial[:, None] - event.initial[:, :, None]
-    distance = np.sqrt((difference**2).sum(-1))
+    x, y = event.initial[..., 0], event.initial[..., 1]
+    across, up = x[:, None] - x[:, :, None], y[:, None] - y[:, :, None]
     pairs = event.present[:, None] & event.present[:, :, None] & ~np.eye(event.present.shape[1], dtype=bool)
-    return np.where(pairs, distance, np.inf).min(axis=(1, 2)) >= CLOSEST
+    return np.where(pairs, across * across + up * up, np.inf).min(axis=(1, 2)) >= CLOSEST**2

@@ -14,7 +14,7 @@ from .keys import episode_keys, first_key
 from .state import Observation, World, take
 from .viewer import HeatMap, Viewer
 
-_AHEAD = 16
+_AHEAD = 64
 """Episodes drawn at once."""
 
 
