@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt64
 
-_GOLDEN = np.array(0x9E3779B97F4A7C15, dtype=np.uint64)
+GOLDEN = np.array(0x9E3779B97F4A7C15, dtype=np.uint64)
 
 
 def mix(values: UInt64[np.ndarray, "*shape"]) -> UInt64[np.ndarray, "*shape"]:
@@ -44,17 +44,17 @@ class Streams:
     def fork(self, tag: str | int) -> Streams:
         """Returns streams independent of these and of those forked with another tag."""
         code = zlib.crc32(tag.encode()) if isinstance(tag, str) else tag + (1 << 32)
-        return Streams(mix(self.keys + np.array([code], dtype=np.uint64) * _GOLDEN))
+        return Streams(mix(self.keys + np.array([code], dtype=np.uint64) * GOLDEN))
 
     def fork_each(self, numbers: Int[np.ndarray, " batch"]) -> Streams:
         """Forks every row with a number of its own; equal to ``fork`` where the numbers are equal."""
         codes = numbers.astype(np.uint64) + np.uint64(1 << 32)
-        return Streams(mix(self.keys + codes * _GOLDEN))
+        return Streams(mix(self.keys + codes * GOLDEN))
 
     def bits(self, tag: str, *shape: int) -> UInt64[np.ndarray, "batch ..."]:
         """Uniform 64-bit integers, (B, *shape)."""
         size = int(np.prod(shape, dtype=np.int64))
-        counters = np.arange(1, size + 1, dtype=np.uint64) * _GOLDEN
+        counters = np.arange(1, size + 1, dtype=np.uint64) * GOLDEN
         return mix(self.fork(tag).keys[:, None] + counters).reshape(self.rows, *shape)
 
     def uniform(

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..concepts.streams import Streams, mix
-
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+from ..concepts.streams import GOLDEN, Streams, mix
 
 
 def episode_keys(first: np.ndarray, episodes: np.ndarray) -> Streams:
     """Streams of the given episodes, (B,), of environments whose first keys, (B,), came from their seeds."""
-    return Streams(mix(first + episodes.astype(np.uint64) * _GOLDEN))
+    return Streams(mix(first + episodes.astype(np.uint64) * GOLDEN))
 
 
 def first_key(rng: np.random.Generator) -> np.uint64:

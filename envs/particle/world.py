@@ -385,12 +385,7 @@ class ParticleWorld:
         return fit(self, task, span)
 
     def find_task(self, task: object) -> Task:
-        """A task as it is, by the name of its action, or by the pair (action, argument).
-
-        Raises:
-            TypeError: ``task`` is nothing of the kind.
-            ValueError: An unknown name, or the two make no task.
-        """
+        """A task as it is, by the name of its action, or by the pair (action, argument); or raises."""
         if isinstance(task, Task):
             return task
         if isinstance(task, (str, Concept)):
