@@ -14,6 +14,7 @@ from jaxtyping import Float
 
 from ..concepts.event import FRAME_SECONDS
 from ..envs.identify import IdentifyWorld
+from ..envs.particle.dynamics import thrust_for
 from ..envs.particle.hand import HAND_RADIUS
 from ..envs.particle.world import ParticleState, ParticleWorld
 from ..envs.state import World
@@ -53,10 +54,8 @@ def expert_actions(world: World[Any], state: Any) -> Float[np.ndarray, "batch ac
 
 
 def _thrust(world: ParticleWorld, wanted: np.ndarray, velocities: np.ndarray) -> np.ndarray:
-    """Actions that bring driven bodies to the wanted velocity as fast as the thrust allows."""
-    physics = world.physics
-    kept = (1 - physics.dt * physics.drag) * velocities
-    return np.clip((wanted - kept) / (physics.thrust * physics.dt), -1.0, 1.0).astype(np.float32)
+    """Actions, float32, that bring driven bodies to the wanted velocity as fast as the thrust allows."""
+    return np.asarray(thrust_for(wanted, velocities, world.physics), dtype=np.float32)
 
 
 def _limited(velocities: np.ndarray, limit: float) -> np.ndarray:

@@ -93,9 +93,16 @@ class Identification:
     overlap: bool = False
 
     def error(self, event: Event) -> Float[Array, "*batch"]:
-        """Number of entities wrongly attended or missed, (...,): the L1 distance to a satisfying mask."""
+        """Number of entities wrongly attended or missed, (...,): the L1 distance to a satisfying mask.
+
+        Where any mask of a size will do, entities that the scene itself lacks are missed, too.
+        """
         xp = namespace(event.attention)
-        return xp.sum(xp.abs(event.attention - as_weights(self.mask(event), event.attention)), axis=-1)
+        wrong = xp.abs(event.attention - as_weights(self.mask(event), event.attention))
+        error = xp.sum(wrong, axis=-1)
+        if self.unique:
+            return error
+        return error + hinge(self.counts[0] - total(as_weights(event.candidates, event.attention)))
 
     @property
     def tolerance(self) -> float:

@@ -217,7 +217,7 @@ def onto_rectangle(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.asarray(_scatter(points, weights, slots, meant.mean(-2, keepdims=True) + places))
 
 
-def _ranks(values: Array, weights: Array) -> Array:
+def ranks(values: Array, weights: Array) -> Array:
     """Rank of every value among the meant ones, (..., N); the slot decides between equals."""
     xp = namespace(values)
     slots = index_of(values, values.shape[-1])
@@ -232,7 +232,7 @@ def _circle_places(points: Array, weights: Array) -> Array:
     count = at_least(total(weights), 1.0)[..., None]
     centre = mean(points, weights)[..., None, :]
     p = points - centre
-    angle = 2 * np.pi * _ranks(xp.atan2(p[..., 1], p[..., 0]), weights) / count
+    angle = 2 * np.pi * ranks(xp.atan2(p[..., 1], p[..., 0]), weights) / count
     cosine, sine = xp.cos(angle) * weights, xp.sin(angle) * weights
     real = total(cosine * p[..., 0] + sine * p[..., 1], axis=-1)[..., None] / count
     imaginary = total(cosine * p[..., 1] - sine * p[..., 0], axis=-1)[..., None] / count
@@ -301,7 +301,7 @@ def _spread(along: np.ndarray, weights: np.ndarray) -> np.ndarray:
     means (Robertson, Wright, Dykstra: Order restricted statistical inference, 1988, theorem 1.4.4).
     """
     aim = SPACING + 1e-6
-    rank = np.where(weights > 0.5, _ranks(along, weights), np.arange(weights.shape[-1]) + 100.0)
+    rank = np.where(weights > 0.5, ranks(along, weights), np.arange(weights.shape[-1]) + 100.0)
     order = np.argsort(rank, axis=-1)
     kept = np.take_along_axis(weights, order, -1)
     excess = np.take_along_axis(along, order, -1) - aim * np.arange(weights.shape[-1])
@@ -339,7 +339,7 @@ def _even_places(points: Array, weights: Array) -> Array:
     centre, axis = main_axis(points, weights)
     count = total(weights, axis=-1)[..., None]
     along = total((points - centre) * axis, axis=-1)
-    step = (_ranks(along, weights) - (count - 1) / 2) * weights
+    step = (ranks(along, weights) - (count - 1) / 2) * weights
     squares = total(step * step, axis=-1)[..., None]
     spacing = total(step[..., None] * (points - centre), axis=-2) / at_least(squares, 0.5)
     size = length(spacing)[..., None]

@@ -141,10 +141,12 @@ class Task:
         return self.sample(np.random.default_rng(seed), k, n_entities)
 
 
-def why_not(action: Concept, argument: Concept) -> str | None:
+def why_not(action: Concept, argument: Concept | None) -> str | None:
     """Why the two make no task; None if they do."""
     if action.generation is None:
         return f"{action.name!r} cannot be an action: it has no mode 'generate'"
+    if argument is None:
+        return None
     if not action.generation.accepts_argument:
         return f"{action.name!r} takes no argument: it casts its own entities"
     part = argument.identification
@@ -174,9 +176,7 @@ def make_task(action: Concept, argument: Concept | None = None) -> Task:
     Raises:
         ValueError: The two make no task; the message says why.
     """
-    if action.generation is None:
-        raise ValueError(f"{action.name!r} cannot be an action: it has no mode 'generate'")
-    reason = None if argument is None else why_not(action, argument)
+    reason = why_not(action, argument)
     if reason is not None:
         raise ValueError(reason)
     return Task(action, argument)

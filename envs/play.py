@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 
 from ..concepts.event import Event
 from .identify import IdentifyWorld
+from .particle.dynamics import thrust_for
 from .particle.world import ParticleState, ParticleWorld
 from .single import ConceptEnv
 from .viewer import Viewer, import_pygame
@@ -55,12 +56,10 @@ def drag_action(
     """
     action = np.zeros(world.action_space.shape, dtype=np.float32)
     if body is not None:
-        physics = world.physics
         wanted = _RATE * (target - state.positions[0, body])
         wanted *= min(1.0, _CRUISE / max(float(np.hypot(*wanted)), 1e-9))
-        kept = (1 - physics.dt * physics.drag) * state.velocities[0, body]
         first = 2 * body if world.control == "all" else 0
-        action[first : first + 2] = np.clip((wanted - kept) / (physics.thrust * physics.dt), -1, 1)
+        action[first : first + 2] = thrust_for(wanted, state.velocities[0, body], world.physics)
     if world.control == "grab":
         action[2] = 1.0 if grip else -1.0
     return action

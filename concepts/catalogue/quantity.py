@@ -6,17 +6,15 @@ import numpy as np
 
 from ..concept import Concept, Identification, as_found
 from ..event import Array, Event
-from ..geometry import namespace, slots
+from ..geometry import namespace
+from ..shapes import ranks
 
 
 def _ranked(event: Event) -> Array:
     """Rank of every entity by attention, those that are no candidates last, (..., N)."""
     xp = namespace(event.attention)
     value = xp.where(event.candidates, event.attention, xp.full_like(event.attention, -1.0))
-    index = slots(value, value.shape[-1])
-    mine, other = value[..., :, None], value[..., None, :]
-    ahead = (other > mine) | ((other == mine) & (index < index[:, None]))
-    return xp.sum(xp.astype(ahead, event.attention.dtype), axis=-1)
+    return ranks(-value, xp.ones_like(value))
 
 
 def _quantity(name: str, description: str, least: int, most: int, *, held_out: bool = False) -> Concept:
@@ -24,7 +22,7 @@ def _quantity(name: str, description: str, least: int, most: int, *, held_out: b
 
     def mask(event: Event) -> Array:
         rank = _ranked(event)
-        return (rank < least) | ((event.attention > 0.5) & (rank < most) & event.candidates)
+        return ((rank < least) | ((event.attention > 0.5) & (rank < most))) & event.candidates
 
     def clear(event: Event) -> Array:
         xp = namespace(event.attention)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from jaxtyping import Bool, Float
 
 from ...concepts.event import Array
-from ...concepts.geometry import as_weights, at_least, hinge, length, namespace, pairwise, total
+from ...concepts.geometry import as_weights, at_least, at_most, hinge, length, namespace, pairwise, total
 
 
 @dataclass(frozen=True)
@@ -131,3 +131,11 @@ def step(
     free = positions + physics.dt * velocities
     kept = xp.minimum(xp.maximum(free, -bodies.wall), bodies.wall)
     return kept, velocities * (free == kept)
+
+
+def thrust_for(
+    wanted: Float[Array, "*batch 2"], velocities: Float[Array, "*batch 2"], physics: Physics
+) -> Float[Array, "*batch 2"]:
+    """Actions that bring driven bodies from their velocities to wanted ones, as far as one step can."""
+    kept = (1 - physics.dt * physics.drag) * velocities
+    return at_most(at_least((wanted - kept) / (physics.thrust * physics.dt), -1.0), 1.0)

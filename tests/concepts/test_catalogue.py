@@ -487,10 +487,21 @@ def test_masks_of_scenes_that_show_no_instance_are_empty() -> None:
         assert not concepts.get("closest_to_colour").part("identify").mask(event).any()  # type: ignore[union-attr]
     odd = red.replace(colors=np.eye(3)[[[0, 0, 0, 1, 2]]])
     assert not concepts.get("odd_one_out").part("identify").mask(odd).any()  # type: ignore[union-attr]
-    pair = concepts.get("one").demonstrations(1, 0, 3, mode="identify")
-    two = pair.map(lambda a: a[:, :, :2] if a.ndim == 4 else a[:, :2])
-    both = two.replace(attention=np.ones((1, 2)))
-    assert concepts.get("three").error(both, "identify")[0] > 0 or two.sizes.shape[1] == 2
+
+
+@pytest.mark.parametrize("padding", [0, 3])
+def test_two_entities_are_never_three(padding: int) -> None:
+    scene = concepts.get("one").demonstrations(1, 0, 3, mode="identify")
+    present = np.arange(2 + padding) < 2
+
+    def cut(array: np.ndarray) -> np.ndarray:
+        axis = 2 if array.ndim == 4 else 1
+        return np.concatenate([array] * 2, axis=axis).take(np.arange(2 + padding), axis)
+
+    both = scene.map(cut).replace(present=present[None], attention=present[None].astype(float))
+    assert concepts.get("two").error(both, "identify")[0] == 0
+    assert concepts.get("three").error(both, "identify")[0] == 1
+    assert not concepts.get("three").part("identify").mask(both)[0, 2:].any()  # type: ignore[union-attr]
 
 
 def test_inside_needs_a_hull() -> None:
