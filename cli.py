@@ -171,7 +171,20 @@ def full_id(env_id: str) -> str:
 
 
 Commands = dict[str, Callable[..., Any]]
-GROUPS: dict[str, Commands] = {"demos": {"export": demos_export}, "bench": {"envs": bench_envs}}
+
+
+def _train() -> Commands:
+    """The presets; loads torch."""
+    from .cli_learn import TRAIN
+
+    return TRAIN
+
+
+GROUPS: dict[str, Callable[[], Commands]] = {
+    "demos": lambda: {"export": demos_export},
+    "bench": lambda: {"envs": bench_envs},
+    "train": _train,
+}
 COMMANDS: Commands = {"demo": demo, "envs": envs, "play": play, "render": render}
 
 
@@ -183,7 +196,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     commands, prog = {**COMMANDS, **{group: _group_help(group) for group in GROUPS}}, "conceptgym"
     if words and words[0] in GROUPS:
-        commands, prog, words = GROUPS[words[0]], f"conceptgym {words[0]}", words[1:]
+        commands, prog, words = GROUPS[words[0]](), f"conceptgym {words[0]}", words[1:]
     try:
         tyro.extras.subcommand_cli_from_dict(
             commands, prog=prog, args=words or ["--help"], description=_DESCRIPTION
@@ -203,7 +216,9 @@ def _group_help(group: str) -> Callable[[], None]:
     def show() -> None:
         """."""
 
-    show.__doc__ = f"Commands: {', '.join(GROUPS[group])}."
+    show.__doc__ = {"train": "Train an energy: tiny, cpu, gpu."}.get(group) or (
+        f"Commands: {', '.join(GROUPS[group]())}."
+    )
     return show
 
 

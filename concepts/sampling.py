@@ -35,6 +35,10 @@ _ATTEMPTS = 2000
 _ROWS = 2048
 
 
+class ScenesTooRareError(ValueError):
+    """No valid scene turned up in as many attempts as are reasonable."""
+
+
 def fill(streams: Streams, propose: Callable[[Streams, Streams], Draft], what: str) -> tuple[Event, ...]:
     """Proposes until every row has a valid draft, and keeps each row's first one.
 
@@ -44,7 +48,7 @@ def fill(streams: Streams, propose: Callable[[Streams, Streams], Draft], what: s
         what: Names the concept in the error message.
 
     Raises:
-        ValueError: Some row has no valid draft after 2,000 attempts.
+        ScenesTooRareError: Some row has no valid draft after 2,000 attempts.
     """
     pending = np.arange(streams.rows)
     found: list[tuple[Event, ...]] = []
@@ -52,7 +56,7 @@ def fill(streams: Streams, propose: Callable[[Streams, Streams], Draft], what: s
     attempt, chunk = 0, max(1, 8 // streams.rows)
     while len(pending):
         if attempt >= _ATTEMPTS:
-            raise ValueError(
+            raise ScenesTooRareError(
                 f"found no valid scene for {what} in {_ATTEMPTS} attempts: ask for fewer entities"
             )
         chunk = min(chunk, max(1, _ROWS // len(pending)))

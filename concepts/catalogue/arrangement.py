@@ -109,7 +109,7 @@ def _arrangement(
     )
 
 
-def _cornered(
+def cornered(
     name: str,
     description: str,
     shape: shapes.Template,
@@ -118,6 +118,7 @@ def _cornered(
     implies: tuple[str, ...] = (),
     most: int = 10,
 ) -> Concept:
+    """Table row of a shape with corners."""
     return _arrangement(
         name,
         description,
@@ -169,8 +170,8 @@ CONCEPTS: tuple[Concept, ...] = (
         most=9,
         implies=("line",),
     ),
-    _cornered("triangle", "an equilateral triangle", shapes.polygon(3), most=8),
-    _cornered("square", "a square", shapes.polygon(4), implies=("rectangle",)),
+    cornered("triangle", "an equilateral triangle", shapes.polygon(3), most=8),
+    cornered("square", "a square", shapes.polygon(4), implies=("rectangle",)),
     _arrangement(
         "rectangle",
         "a rectangle; a square is one, too",
@@ -179,7 +180,7 @@ CONCEPTS: tuple[Concept, ...] = (
         (4, 4),
         size=4,
     ),
-    _cornered("pentagon", "a regular pentagon", shapes.polygon(5), held_out=True),
+    cornered("pentagon", "a regular pentagon", shapes.polygon(5), held_out=True),
     _arrangement(
         "circle",
         "evenly spread on a circle, six or more",
@@ -188,7 +189,7 @@ CONCEPTS: tuple[Concept, ...] = (
         (6, 8),
         size=6,
     ),
-    _cornered(
+    cornered(
         "l_shape",
         "a letter L of four, or its mirror image",
         shapes.template([(0.0, 2.0), (0.0, 1.0), (0.0, 0.0), (1.0, 0.0)], mirrored=True),

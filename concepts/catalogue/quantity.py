@@ -17,7 +17,7 @@ def _ranked(event: Event) -> Array:
     return ranks(-value, xp.ones_like(value))
 
 
-def _quantity(name: str, description: str, least: int, most: int, *, held_out: bool = False) -> Concept:
+def quantity(name: str, description: str, least: int, most: int, *, held_out: bool = False) -> Concept:
     """Between ``least`` and ``most`` entities: the nearest mask keeps those attended most."""
 
     def mask(event: Event) -> Array:
@@ -42,9 +42,9 @@ def _quantity(name: str, description: str, least: int, most: int, *, held_out: b
 
 
 CONCEPTS: tuple[Concept, ...] = (
-    _quantity("one", "any one", 1, 1),
-    _quantity("two", "any two", 2, 2),
-    _quantity("three", "any three", 3, 3, held_out=True),
-    _quantity("more_than_three", "any four or more", 4, int(np.iinfo(np.int16).max)),
+    quantity("one", "any one", 1, 1),
+    quantity("two", "any two", 2, 2),
+    quantity("three", "any three", 3, 3, held_out=True),
+    quantity("more_than_three", "any four or more", 4, int(np.iinfo(np.int16).max)),
 )
 """The rows of the family."""

@@ -65,37 +65,38 @@ def _propose_guard(streams: Streams, event: Event, references: Array) -> np.ndar
     return event.initial[:, None] * (1 - share) + share * middle
 
 
-def _pair(event: Event) -> tuple[Array, Array]:
+def pair_of(event: Event) -> tuple[Array, Array]:
     """Positions, (..., 2), of the one that is pushed and of its goal: both attended, the one movable."""
     patient = as_weights(event.movable, event.attention) * event.attention
     return mean(event.final, patient), mean(event.final, event.attention - patient)
 
 
-def _beside(event: Event, patient: Array) -> Array:
+def beside(event: Event, patient: Array) -> Array:
+    """What the agent lacks to the side of the one it pushes, (...,)."""
     agent = mean(event.final, as_weights(event.marker, event.attention))
     return hinge(length(agent - patient) - BESIDE)
 
 
-def _missing(event: Event) -> Array:
+def missing(event: Event) -> Array:
     """A whole unit for each of the two, patient and goal, that nobody attends."""
     return hinge(2 - total(event.attention))
 
 
 def help_error(event: Event) -> Array:
     """What the pushed one lacks to its goal, plus what the agent lacks to its side, (...,)."""
-    patient, goal = _pair(event)
-    return hinge(length(patient - goal) - HELPED) + _beside(event, patient) + _missing(event)
+    patient, goal = pair_of(event)
+    return hinge(length(patient - goal) - HELPED) + beside(event, patient) + missing(event)
 
 
 def hinder_error(event: Event) -> Array:
     """What the pushed one lacks to be far from its goal, plus what the agent lacks to its side, (...,)."""
-    patient, goal = _pair(event)
-    return hinge(HINDERED - length(patient - goal)) + _beside(event, patient) + _missing(event)
+    patient, goal = pair_of(event)
+    return hinge(HINDERED - length(patient - goal)) + beside(event, patient) + missing(event)
 
 
-def _pushed(event: Event, target: np.ndarray) -> np.ndarray:
+def pushed(event: Event, target: np.ndarray) -> np.ndarray:
     """Positions with the pushed one at the target, (B, 2), and the agent behind it."""
-    patient, _ = _pair(event)
+    patient, _ = pair_of(event)
     way = target - patient
     behind = target - 0.17 * way / np.maximum(length(way)[..., None], 1e-9)
     last = np.where(event.marker[..., None], behind[:, None], event.final)
@@ -104,17 +105,17 @@ def _pushed(event: Event, target: np.ndarray) -> np.ndarray:
 
 
 def _solve_help(streams: Streams, event: Event) -> np.ndarray:
-    patient, goal = _pair(event)
+    patient, goal = pair_of(event)
     away = (patient - goal) / np.maximum(length(patient - goal)[..., None], 1e-9)
-    return _pushed(event, goal + away * streams.uniform("rest", 1, low=0.0, high=0.9 * HELPED))
+    return pushed(event, goal + away * streams.uniform("rest", 1, low=0.0, high=0.9 * HELPED))
 
 
 def _solve_hinder(streams: Streams, event: Event) -> np.ndarray:
-    _, goal = _pair(event)
-    return _pushed(event, goal + streams.uniform("rest", 1, low=0.62, high=0.9) * streams.direction("flee"))
+    _, goal = pair_of(event)
+    return pushed(event, goal + streams.uniform("rest", 1, low=0.62, high=0.9) * streams.direction("flee"))
 
 
-def _off_the_wall(streams: Streams, event: Event) -> Event:
+def off_the_wall(streams: Streams, event: Event) -> Event:
     """The one to be pushed starts where an agent can get behind it from every side."""
     who = first_of(event.attention > 0.5)
     return set_moving(_stout(streams, event), who, event.positions * (ROOMY / EDGE))
@@ -128,7 +129,7 @@ def _stout(streams: Streams, event: Event) -> Event:
 
 def _bring_close(streams: Streams, event: Event) -> Event:
     """The one to be hindered starts close to its goal."""
-    _, goal = _pair(event)
+    _, goal = pair_of(event)
     start = goal + streams.uniform("start", 1, low=0.2, high=0.4) * streams.direction("side")
     start = np.clip(start, -ROOMY, ROOMY)
     who = first_of(event.attention > 0.5)
@@ -149,7 +150,7 @@ CONCEPTS: tuple[Concept, ...] = (
             _solve_help,
             actor="pusher",
             references=(2, 2),
-            script=_off_the_wall,
+            script=off_the_wall,
             accepts_argument=False,
         ),
         invariances=_ROUND,

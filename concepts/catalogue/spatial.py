@@ -39,7 +39,8 @@ def _from_reference(event: Event, references: Array) -> Array:
     return event.final - mean(event.final, references)[..., None, :]
 
 
-def _reference(event: Event, references: Array) -> np.ndarray:
+def reference(event: Event, references: Array) -> np.ndarray:
+    """Mean position of the references, (B, 1, 2)."""
     return np.asarray(mean(event.final, references))[:, None, :]
 
 
@@ -47,11 +48,11 @@ def _anywhere(streams: Streams, event: Event) -> np.ndarray:
     return streams.uniform("anywhere", event.present.shape[1], 2, low=-EDGE, high=EDGE)
 
 
-def _around(streams: Streams, event: Event, references: Array, low: float, high: float) -> np.ndarray:
+def around(streams: Streams, event: Event, references: Array, low: float, high: float) -> np.ndarray:
     """Places at a distance in [low, high] from the reference, uniform in area."""
     width = event.present.shape[1]
     radius = np.sqrt(streams.uniform("radius", width, low=low**2, high=high**2))
-    return _reference(event, references) + radius[..., None] * streams.direction("angle", width)
+    return reference(event, references) + radius[..., None] * streams.direction("angle", width)
 
 
 def at(event: Event, references: Array) -> Array:
@@ -60,7 +61,7 @@ def at(event: Event, references: Array) -> Array:
 
 
 def _propose_at(streams: Streams, event: Event, references: Array) -> np.ndarray:
-    return np.broadcast_to(_reference(event, references), event.final.shape)
+    return np.broadcast_to(reference(event, references), event.final.shape)
 
 
 def near(event: Event, references: Array) -> Array:
@@ -69,7 +70,7 @@ def near(event: Event, references: Array) -> Array:
 
 
 def _propose_near(streams: Streams, event: Event, references: Array) -> np.ndarray:
-    return _around(streams, event, references, 0.12, NEAR)
+    return around(streams, event, references, 0.12, NEAR)
 
 
 def far(event: Event, references: Array) -> Array:
@@ -166,7 +167,7 @@ def opposite_of(event: Event, references: Array) -> Array:
 
 
 def _propose_opposite(streams: Streams, event: Event, references: Array) -> np.ndarray:
-    return 2 * _reference(event, references) - event.initial
+    return 2 * reference(event, references) - event.initial
 
 
 def aligned_with(event: Event, references: Array) -> Array:
@@ -178,9 +179,9 @@ def aligned_with(event: Event, references: Array) -> Array:
 def _propose_aligned(streams: Streams, event: Event, references: Array) -> np.ndarray:
     places = _anywhere(streams, event)
     vertical = streams.uniform("axis", places.shape[1], 1) < 0.5
-    reference = _reference(event, references)
+    centre = reference(event, references)
     on_axis = np.where(vertical, [1.0, 0.0], [0.0, 1.0])
-    return np.where(on_axis > 0, reference, places)
+    return np.where(on_axis > 0, centre, places)
 
 
 def _spatial(
@@ -230,7 +231,7 @@ def offset(vector: tuple[float, float] = (0.3, 0.2)) -> Concept:
         return length(namespace(delta).stack([delta[..., 0] - x, delta[..., 1] - y], axis=-1))
 
     def propose(streams: Streams, event: Event, references: Array) -> np.ndarray:
-        return np.broadcast_to(_reference(event, references) + np.array(vector), event.final.shape)
+        return np.broadcast_to(reference(event, references) + np.array(vector), event.final.shape)
 
     def draw(rng: np.random.Generator) -> Mapping[str, object]:
         radius, angle = rng.uniform(0.2, 0.7), rng.uniform(0, 2 * np.pi)
@@ -256,7 +257,7 @@ def ring(distance: float = 0.4) -> Concept:
         return namespace(event.final).abs(at(event, references) - distance)
 
     def propose(streams: Streams, event: Event, references: Array) -> np.ndarray:
-        return _around(streams, event, references, distance, distance)
+        return around(streams, event, references, distance, distance)
 
     def draw(rng: np.random.Generator) -> Mapping[str, object]:
         return {"distance": float(rng.uniform(0.25, 0.7))}

@@ -134,7 +134,8 @@ def orbit(event: Event, references: Array) -> Array:
     return root(squared - 2 * ORBIT_RADIUS * match + ORBIT_RADIUS**2)
 
 
-def _at_speed(low: float, high: float, turn: float = 1.0) -> Proposal:
+def at_speed(low: float, high: float, turn: float = 1.0) -> Proposal:
+    """Curves at a constant speed in [low, high], which turn by ``turn`` radians per second at most."""
     def propose(streams: Streams, event: Event, references: Array) -> np.ndarray:
         speed = streams.uniform("speed", event.present.shape[1], low=low, high=high)
         return wander(streams, event.initial, speed, duration(event), turn=turn)
@@ -187,14 +188,14 @@ def _propose_orbit(streams: Streams, event: Event, references: Array) -> np.ndar
 
 def _drifting(streams: Streams, event: Event) -> Event:
     """The agent drifts, so that standing still takes some doing."""
-    return set_moving(event, event.movable, _at_speed(0.3, 0.6, turn=0.0)(streams, event, event.attention))
+    return set_moving(event, event.movable, at_speed(0.3, 0.6, turn=0.0)(streams, event, event.attention))
 
 
 def moving_reference(low: float, high: float) -> Script:
     """The first attended entity wanders at a speed in [low, high]."""
 
     def script(streams: Streams, event: Event) -> Event:
-        paths = _at_speed(low, high)(streams.fork("script"), event, event.attention)
+        paths = at_speed(low, high)(streams.fork("script"), event, event.attention)
         return set_moving(event, first_of(event.attention > 0.5), paths)
 
     return script
@@ -219,7 +220,7 @@ def _coloured_stops(streams: Streams, event: Event) -> Event:
     return event.replace(colors=np.where(attended[..., None], colors, event.colors))
 
 
-def _recognised(
+def recognised(
     deviation: Deviation,
     others: Proposal,
     chosen: Proposal,
@@ -244,7 +245,7 @@ def _recognised(
     )
 
 
-def _mixed(first: tuple[float, float], second: tuple[float, float]) -> Proposal:
+def mixed(first: tuple[float, float], second: tuple[float, float]) -> Proposal:
     """Half of the entities at a speed in the one range, half in the other."""
 
     def propose(streams: Streams, event: Event, references: Array) -> np.ndarray:
@@ -260,7 +261,7 @@ def _mixed(first: tuple[float, float], second: tuple[float, float]) -> Proposal:
 
 
 def _marker_wanders(streams: Streams, event: Event) -> Event:
-    paths = _at_speed(0.35, 0.5)(streams.fork("marker"), event, event.attention)
+    paths = at_speed(0.35, 0.5)(streams.fork("marker"), event, event.attention)
     return set_moving(event, event.marker, paths)
 
 
@@ -294,7 +295,7 @@ CONCEPTS: tuple[Concept, ...] = (
                 history=True,
                 accepts_argument=False,
             ),
-            _recognised(still, _at_speed(0.25, 0.7), _at_speed(0.0, 0.0)),
+            recognised(still, at_speed(0.25, 0.7), at_speed(0.0, 0.0)),
         ),
     ),
     _temporal(
@@ -303,14 +304,14 @@ CONCEPTS: tuple[Concept, ...] = (
         (
             relation(
                 slow,
-                _at_speed(0.15, 0.25),
+                at_speed(0.15, 0.25),
                 references=(0, 0),
                 why=_SPEED,
                 frames=SHORT,
                 history=True,
                 accepts_argument=False,
             ),
-            _recognised(slow, _mixed((0.0, 0.0), (0.5, 0.9)), _at_speed(0.14, 0.26)),
+            recognised(slow, mixed((0.0, 0.0), (0.5, 0.9)), at_speed(0.14, 0.26)),
         ),
     ),
     _temporal(
@@ -319,7 +320,7 @@ CONCEPTS: tuple[Concept, ...] = (
         (
             relation(
                 fast,
-                _at_speed(0.9, 1.0, turn=2.0),
+                at_speed(0.9, 1.0, turn=2.0),
                 references=(0, 0),
                 tolerance=0.1,
                 why="an eighth of the least speed; in units per second",
@@ -327,7 +328,7 @@ CONCEPTS: tuple[Concept, ...] = (
                 history=True,
                 accepts_argument=False,
             ),
-            _recognised(fast, _at_speed(0.0, 0.6), _at_speed(0.85, 0.95, turn=2.0), tolerance=0.1),
+            recognised(fast, at_speed(0.0, 0.6), at_speed(0.85, 0.95, turn=2.0), tolerance=0.1),
         ),
         held_out=True,
     ),
@@ -342,7 +343,7 @@ CONCEPTS: tuple[Concept, ...] = (
                 frames=SHORT,
                 history=True,
             ),
-            _recognised(approach, _at_speed(0.1, 0.6), _propose_pursuit(0.8, 0.12), marker=True),
+            recognised(approach, at_speed(0.1, 0.6), _propose_pursuit(0.8, 0.12), marker=True),
         ),
     ),
     _temporal(
@@ -356,9 +357,9 @@ CONCEPTS: tuple[Concept, ...] = (
                 frames=LONG,
                 history=True,
             ),
-            _recognised(
+            recognised(
                 follow,
-                _at_speed(0.0, 0.45),
+                at_speed(0.0, 0.45),
                 _propose_pursuit(1.0, 0.15),
                 frames=LONG,
                 marker=True,

@@ -1,0 +1,74 @@
+"""The commands of ``conceptgym`` that need torch: train, evaluate, show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from .concepts.energy.training import PRESETS, Trainer, TrainConfig
+
+
+def train_with(preset: str) -> Callable[..., None]:
+    """The command that trains with a preset, every part of which can be changed."""
+
+    def command(
+        config: TrainConfig = PRESETS[preset],
+        out: Path = Path("out") / preset,
+        data: Path | None = None,
+        device: str = "cpu",
+        jobs: int = 1,
+        threads: int = 1,
+        tensorboard: bool = True,
+    ) -> None:
+        """Train an energy, or go on where the checkpoint in --out ends.
+
+        Args:
+            config: What to train.
+            out: Folder for the checkpoint, the weights with their card, and the logs.
+            data: Folder that keeps the drawn scenes; by default --out.
+            device: For instance cpu or cuda.
+            jobs: Processes that draw the scenes.
+            threads: Threads of torch; one is fastest where several processes run.
+            tensorboard: Whether to log for TensorBoard; needs the extra "train".
+        """
+        import torch
+
+        from .concepts.energy.training import train
+        from .concepts.release import release
+
+        torch.set_num_threads(threads)
+        log = tensorboard_log(out / "logs") if tensorboard else None
+        trainer: Trainer = train(config, out, device=device, data=data, jobs=jobs, log=log)
+        if trainer.workers.rank == 0:
+            path = out / "energy.safetensors"
+            release(trainer).save(path)
+            Console().print(f"{path} and its card: {trainer.step} steps")
+
+    return command
+
+
+def tensorboard_log(folder: Path) -> Callable[[int, dict[str, float]], None]:
+    """Writes the terms of the loss where TensorBoard reads them.
+
+    Raises:
+        ModuleNotFoundError: TensorBoard is not installed; the message names the extra.
+    """
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise ModuleNotFoundError(
+            "logging needs TensorBoard: pip install 'conceptgym[train]', or say --no-tensorboard"
+        ) from error
+    writer: Any = SummaryWriter(str(folder))  # type: ignore[no-untyped-call]
+
+    def log(step: int, values: dict[str, float]) -> None:
+        for name, value in values.items():
+            writer.add_scalar(f"loss/{name}", value, step)
+
+    return log
+
+
+TRAIN: dict[str, Callable[..., Any]] = {name: train_with(name) for name in PRESETS}

@@ -1,0 +1,64 @@
+"""The demonstration encoder: where the optimisation of a concept code starts."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import silu
+
+from .network import NetworkConfig, Trunk, readout
+from .scene import Example
+
+_BELOW_ALL = -1.0
+"""Less than any output of the activation."""
+
+
+class Encoder(nn.Module):
+    """Maps k demonstrations of each of B tasks to B codes of mean zero and variance one.
+
+    The last step is a normalisation over tasks without affine parameters: without it, concepts that
+    differ in a direction only share one code for long.
+    """
+
+    mean: Tensor
+    variance: Tensor
+
+    def __init__(self, config: NetworkConfig, momentum: float = 0.01) -> None:
+        """Makes the network, randomly initialised from torch's generator."""
+        super().__init__()
+        self.trunk = Trunk(config, 0)
+        self.each = nn.Linear(3 * config.node + 3, config.node)
+        self.joint = nn.Linear(2 * config.node, config.code)
+        self.momentum = momentum
+        self.register_buffer("mean", torch.zeros(config.code))
+        self.register_buffer("variance", torch.ones(config.code))
+
+    def forward(self, demonstrations: Example, weights: Float[Tensor, "b k"]) -> Float[Tensor, "b d"]:
+        """Raw codes, (B, D), of k demonstrations each: their batch dimension is B * k.
+
+        Args:
+            demonstrations: The demonstrations.
+            weights: 1 on those that count, (B, k).
+        """
+        scene, positions, attention = demonstrations
+        nodes = self.trunk(scene, positions, attention, None)
+        each = silu(self.each(readout(scene, attention, nodes)))
+        each = each.reshape(*weights.shape, each.shape[-1])
+        mean = (each * weights[..., None]).sum(1) / weights.sum(1)[:, None]
+        largest = torch.where(weights[..., None] > 0, each, _BELOW_ALL).amax(1)
+        return self.joint(torch.cat([mean, largest], dim=-1))
+
+    def normalised(self, codes: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
+        """Codes by the running statistics, or by those of the batch while training."""
+        if not self.training:
+            return (codes - self.mean) / torch.sqrt(self.variance + 1e-5)
+        variance, mean = torch.var_mean(codes, dim=0)
+        return (codes - mean) / torch.sqrt(variance + 1e-5)
+
+    @torch.no_grad()
+    def track(self, codes: Float[Tensor, "b d"]) -> None:
+        """Moves the running statistics towards those of a batch of raw codes."""
+        variance, mean = torch.var_mean(codes, dim=0)
+        self.mean.lerp_(mean, self.momentum)
+        self.variance.lerp_(variance, self.momentum)

@@ -1,0 +1,36 @@
+"""Files of tensors: safetensors, written atomically, with text beside the tensors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor], meta: dict[str, str]) -> None:
+    """Writes a file in one go: whoever reads finds the old one or the new one, complete."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    kept = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    save_file(kept, temporary, metadata=meta)
+    temporary.replace(path)
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Reads the tensors and the text of a file.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is truncated, or no safetensors file.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            meta = file.metadata() or {}
+            return {name: torch.as_tensor(file.get_tensor(name)) for name in file.keys()}, meta
+    except SafetensorError as error:
+        raise ValueError(f"{path} is no intact safetensors file: {error}") from error

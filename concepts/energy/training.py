@@ -1,0 +1,309 @@
+"""Meta-training: many few-shot problems, one optimiser, checkpoints that resume exactly.
+
+All randomness of a step is seeded by (seed, step, rank), so that a checkpoint holds no generators
+and a resumed run is the same run. With torchrun, every process draws its own problems and the
+gradients are averaged.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from .batches import BatchConfig, Curriculum, Problem
+from .learner import TERMS, Kernels, Networks, Objective, Outcome, kernels, meta_loss
+from .network import NetworkConfig
+from .pool import MOVING, STATIC, Pool, PoolConfig, cached_pools
+from .storage import load_tensors, save_tensors
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run.
+
+    Attributes:
+        seed: Seeds parameters and problems; the scenes have a seed of their own.
+        steps: Updates.
+        tasks: Problems without a course of time in an update.
+        moving_tasks: Problems with a course of time in such an update.
+        moving_every: Every how manieth update has problems with a course of time.
+        rate: Largest learning rate of Adam.
+        warmup: Updates until it is reached; afterwards a cosine to 3%.
+        clip: Largest norm of the gradient.
+        average: Decay of the parameters' running average, which is what is shipped.
+        compiled: Whether to compile: minutes at first, then more than twice as fast.
+        save_every: Updates between checkpoints.
+        network: Sizes.
+        pool: Training scenes.
+        batch: How problems are drawn.
+        objective: The loss.
+    """
+
+    seed: int = 0
+    steps: int = 20000
+    tasks: int = 16
+    moving_tasks: int = 4
+    moving_every: int = 2
+    rate: float = 2.5e-3
+    warmup: int = 200
+    clip: float = 1.0
+    average: float = 0.998
+    compiled: bool = True
+    save_every: int = 250
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    pool: PoolConfig = field(default_factory=PoolConfig)
+    batch: BatchConfig = field(default_factory=BatchConfig)
+    objective: Objective = field(default_factory=Objective)
+
+
+TINY = TrainConfig(
+    steps=300,
+    tasks=16,
+    moving_every=0,
+    compiled=False,
+    save_every=100,
+    network=NetworkConfig(code=8, pair=24, message=8, node=32),
+    pool=PoolConfig(
+        rows=256, pair_rows=0, drawn=0, concepts=("near", "left_of", "centre_of", "red", "large", "leftmost")
+    ),
+)
+"""Six easy concepts in less than two minutes: for tests, and for a first look."""
+
+CPU = TrainConfig()
+"""All concepts, in three hours on two cores."""
+
+GPU = replace(CPU, steps=60000, tasks=64, moving_tasks=32, moving_every=1)
+"""All concepts, with larger batches."""
+
+PRESETS: dict[str, TrainConfig] = {"tiny": TINY, "cpu": CPU, "gpu": GPU}
+
+
+def learning_rate(config: TrainConfig, step: int) -> float:
+    """Rate of an update: linear warm-up, then a cosine to 3%."""
+    if step < config.warmup:
+        return config.rate * (step + 1) / config.warmup
+    share = (step - config.warmup) / max(config.steps - config.warmup, 1)
+    return config.rate * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * min(share, 1.0))))
+
+
+@dataclass
+class Workers:
+    """The processes that train together; one, where torchrun did not start more."""
+
+    rank: int
+    size: int
+
+    def average(self, tensors: list[Tensor]) -> None:
+        """Replaces tensors by their means over all processes."""
+        if self.size == 1:
+            return
+        flat = torch.cat([tensor.flatten() for tensor in tensors])
+        torch.distributed.all_reduce(flat)
+        flat /= self.size
+        offset = 0
+        for tensor in tensors:
+            tensor.copy_(flat[offset : offset + tensor.numel()].view_as(tensor))
+            offset += tensor.numel()
+
+
+def workers() -> Workers:
+    """Joins the processes that torchrun started, if it did."""
+    distributed = torch.distributed
+    if not distributed.is_torchelastic_launched():
+        return Workers(0, 1)
+    if not distributed.is_initialized():
+        distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    return Workers(distributed.get_rank(), distributed.get_world_size())
+
+
+class Trainer:
+    """A training run: parameters, optimiser, running average, and how often each kind fails."""
+
+    def __init__(self, config: TrainConfig, pools: dict[int, Pool], device: str = "cpu") -> None:
+        """Makes the networks from the seed."""
+        self.config, self.device, self.step = config, torch.device(device), 0
+        self.workers = workers()
+        with torch.random.fork_rng():
+            torch.manual_seed(config.seed)
+            self.networks = Networks(config.network, config.objective).to(self.device)
+        self.average = {name: value.detach().clone() for name, value in self.networks.state_dict().items()}
+        self.optimiser = torch.optim.Adam(self.networks.parameters(), lr=config.rate, betas=(0.9, 0.99))
+        self.curricula = {steps: Curriculum(pool, config.batch) for steps, pool in sorted(pools.items())}
+        self.run: Kernels = kernels(self.networks, config.compiled)
+
+    def _sizes(self) -> dict[int, int]:
+        config, sizes = self.config, {STATIC: self.config.tasks}
+        if config.moving_every and self.step % config.moving_every == 0:
+            sizes[MOVING] = config.moving_tasks
+        return {steps: size for steps, size in sizes.items() if steps in self.curricula and size}
+
+    def update(self) -> Tensor:
+        """One update of the parameters; returns the terms of the loss, (5,).
+
+        Raises:
+            FloatingPointError: A loss is not finite; the message names the concepts.
+        """
+        self.networks.train()
+        self.optimiser.zero_grad(set_to_none=True)
+        sizes = self._sizes()
+        terms, raws, failures = [], [], []
+        for steps, size in sizes.items():
+            outcome, kinds = self._outcome(steps, size)
+            # A batch with a course of time is smaller; each problem counts the same.
+            (outcome.loss * (size / self.config.tasks)).backward()
+            terms.append(outcome.terms)
+            raws.append(outcome.raw)
+            failures.append((steps, kinds, outcome.each.cpu().numpy()))
+        self._apply(torch.cat(raws), failures)
+        self.step += 1
+        return terms[0]
+
+    def _outcome(self, steps: int, size: int) -> tuple[Outcome, np.ndarray]:
+        key = [self.config.seed, self.step, self.workers.rank, steps]
+        problem, kinds = self.curricula[steps].draw(np.random.default_rng(key), size)
+        problem = moved_to(problem, self.device)
+        seed = int(np.random.default_rng([*key, 1]).integers(2**62))
+        generator = torch.Generator(self.device).manual_seed(seed)
+        outcome = meta_loss(self.networks, self.run, problem, self.config.objective, generator)
+        if not bool(torch.isfinite(outcome.loss)):
+            self._complain(outcome, kinds, steps)
+        return outcome, kinds
+
+    def _complain(self, outcome: Outcome, kinds: np.ndarray, steps: int) -> None:
+        names = np.array(self.curricula[steps].kinds)[kinds]
+        bad = ~torch.isfinite(outcome.each).cpu().numpy()
+        culprits = sorted(set(names[bad] if bad.any() else names))
+        raise FloatingPointError(
+            f"the loss is not finite at step {self.step}, at {', '.join(culprits)}: "
+            "train from the last checkpoint with a smaller rate"
+        )
+
+    def _apply(self, raw: Tensor, failures: list[tuple[int, np.ndarray, np.ndarray]]) -> None:
+        parameters = [p for p in self.networks.parameters() if p.grad is not None]
+        self.workers.average([p.grad for p in parameters if p.grad is not None])
+        norm = torch.nn.utils.clip_grad_norm_(parameters, self.config.clip)
+        if not bool(torch.isfinite(norm)):
+            names = {str(self.curricula[s].kinds[k]) for s, kinds, _ in failures for k in kinds}
+            raise FloatingPointError(
+                f"the gradient is not finite at step {self.step}, in a batch of {', '.join(sorted(names))}"
+            )
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(self.config, self.step)
+        self.optimiser.step()
+        self.networks.encoder.track(raw)
+        self.workers.average([self.networks.encoder.mean, self.networks.encoder.variance])
+        decay = min(self.config.average, (self.step + 1) / (self.step + 10))
+        for name, value in self.networks.state_dict().items():
+            self.average[name].lerp_(value, 1 - decay)
+        for steps, kinds, losses in failures:
+            self.curricula[steps].update(kinds, losses)
+            values = torch.from_numpy(self.curricula[steps].losses)
+            self.workers.average([values])
+
+    def shipped(self) -> Networks:
+        """The networks with averaged parameters, for use."""
+        networks = Networks(self.config.network, self.config.objective).to(self.device)
+        networks.load_state_dict(self.average)
+        return networks.eval()
+
+    def save(self, path: Path) -> None:
+        """Writes everything that a resumed run needs to one file, atomically."""
+        tensors = {f"parameters/{n}": v for n, v in self.networks.state_dict().items()}
+        tensors |= {f"average/{n}": v for n, v in self.average.items()}
+        for index, state in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser/{index}/{n}": v for n, v in state.items()}
+        losses = {str(steps): c.losses.tolist() for steps, c in self.curricula.items()}
+        meta = {"step": self.step, "losses": losses, "config": asdict(self.config)}
+        save_tensors(path, tensors, {"checkpoint": json.dumps(meta)})
+
+    def restore(self, path: Path) -> None:
+        """Goes on from a checkpoint.
+
+        Raises:
+            ValueError: The file is no checkpoint, or one of another configuration.
+        """
+        tensors, meta = load_tensors(path)
+        if "checkpoint" not in meta:
+            raise ValueError(f"{path} is no checkpoint of a training run")
+        given = json.loads(meta["checkpoint"])
+        if given["config"] != json.loads(json.dumps(asdict(self.config))):
+            raise ValueError(
+                f"{path} is of a run with another configuration: train into another folder, or delete it"
+            )
+        part = {
+            group: {n.split("/", 1)[1]: v for n, v in tensors.items() if n.startswith(group)}
+            for group in ("parameters", "average", "optimiser")
+        }
+        self.networks.load_state_dict(part["parameters"])
+        self.average = {name: value.clone() for name, value in part["average"].items()}
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, value in part["optimiser"].items():
+            index, key = name.split("/")
+            state.setdefault(int(index), {})[key] = value
+        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": state})
+        for steps, losses in given["losses"].items():
+            self.curricula[int(steps)].losses = np.array(losses)
+        self.step = int(given["step"])
+
+
+def moved_to(problem: Problem, device: torch.device) -> Problem:
+    """The problem on a device."""
+    if device.type == "cpu":
+        return problem
+    return torch.utils._pytree.tree_map(lambda tensor: tensor.to(device), problem)
+
+
+def train(
+    config: TrainConfig,
+    folder: Path,
+    *,
+    device: str = "cpu",
+    data: Path | None = None,
+    jobs: int = 1,
+    progress: bool = True,
+    log: Callable[[int, dict[str, float]], None] | None = None,
+) -> Trainer:
+    """Trains, or goes on where the folder's checkpoint ends.
+
+    Args:
+        config: What to train.
+        folder: For the checkpoint; made if it is not there.
+        device: "cpu", or for instance "cuda".
+        data: Folder of the drawn scenes; by default beside the checkpoint.
+        jobs: Processes that draw the scenes.
+        progress: Whether to show a progress bar.
+        log: Called with the step and the terms of the loss, every tenth step.
+
+    Raises:
+        ValueError: The folder holds a checkpoint of another configuration.
+        FloatingPointError: A loss or gradient is not finite.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    trainer = Trainer(config, cached_pools(config.pool, data or folder, progress, jobs), device)
+    path, first = folder / "checkpoint.safetensors", trainer.workers.rank == 0
+    if path.exists():
+        trainer.restore(path)
+    bar = tqdm(total=config.steps, initial=trainer.step, unit="step", disable=not (progress and first))
+    recent, seen = torch.zeros(len(TERMS)), 0
+    while trainer.step < config.steps:
+        recent = 0.98 * recent + 0.02 * trainer.update().cpu()
+        bar.update()
+        seen += 1
+        if trainer.step % 10 == 0 and first:
+            scale = 1 - 0.98**seen
+            values = {name: float(v) / scale for name, v in zip(TERMS, recent, strict=True)}
+            bar.set_postfix({name: f"{value:.3f}" for name, value in values.items()})
+            if log:
+                log(trainer.step, values)
+        if (trainer.step % config.save_every == 0 or trainer.step == config.steps) and first:
+            trainer.save(path)
+    bar.close()
+    return trainer

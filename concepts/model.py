@@ -1,0 +1,498 @@
+"""The concept model: infer codes from demonstrations, generate, identify, and read energies.
+
+::
+
+    model = conceptgym.load_pretrained()
+    code = model.infer(demonstrations)  # five events are enough
+    event = model.generate(scene, code)
+    mask = model.identify(scene, code)
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from .energy.codes import ConceptCode, Formula, combined, leaves
+from .energy.inference import code_step, contraries_of
+from .energy.learner import Networks, Objective
+from .energy.network import NetworkConfig
+from .energy.sampler import LOGIT_NOISE, POSITION_NOISE, Unknowns, step
+from .energy.scene import MARKER, Example, Scene, tensors
+from .energy.storage import load_tensors, save_tensors
+from .event import Event, check_event
+
+STEPS = 8
+"""States of a course of time that an energy reads, the first not counted."""
+
+FORMAT = "conceptgym-energy-1"
+
+
+@dataclass(frozen=True)
+class Search:
+    """How long and how widely generation and identification search.
+
+    Attributes:
+        steps: Steps of each search.
+        particles: Searches of each scene, of which the one with the least energy counts.
+        spread: Deviation of the searches' first guesses from the scene as it is.
+    """
+
+    steps: int = 10
+    particles: int = 4
+    spread: float = 0.15
+
+
+class Found(NamedTuple):
+    """The result of a search.
+
+    Attributes:
+        positions: Trajectories, (B, T+1, N, 2).
+        attention: Masks before rounding, (B, N).
+        energy: Energies, (B,).
+        path: Positions and attention after every step, each with a leading dimension of steps + 1.
+    """
+
+    positions: Float[Tensor, "batch frames n 2"]
+    attention: Float[Tensor, "batch n"]
+    energy: Float[Tensor, " batch"]
+    path: tuple[Tensor, Tensor]
+
+
+class ConceptModel:
+    """A trained energy with all that uses it; on CPU or GPU, in float32."""
+
+    def __init__(
+        self, networks: Networks, config: NetworkConfig, objective: Objective, card: dict[str, object]
+    ) -> None:
+        """Wraps trained networks.
+
+        Args:
+            networks: The networks.
+            config: Their sizes.
+            objective: What they were trained with; says how many steps were unrolled.
+            card: Where they come from, and how well they do.
+        """
+        self.networks = networks.eval().requires_grad_(False)
+        self.config, self.objective, self.card = config, objective, card
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        return next(self.networks.parameters()).device
+
+    def to(self, device: str | torch.device) -> ConceptModel:
+        """Moves the model to a device, in place, and returns it."""
+        self.networks.to(device)
+        return self
+
+    # --- inference -------------------------------------------------------------------------------
+
+    def infer(
+        self,
+        demonstrations: Event,
+        *,
+        steps: int | None = None,
+        encoder: bool = True,
+        generator: torch.Generator | None = None,
+    ) -> ConceptCode:
+        """Infers the codes of action and argument from demonstrations, by descent on their loss.
+
+        Args:
+            demonstrations: k events that satisfy the concept, positions (k, T+1, N, 2), or those of
+                B concepts, (B, k, T+1, N, 2). Any number k >= 1; five are usual.
+            steps: Steps of the optimisation; by default as many as in training.
+            encoder: Whether it starts at the encoder's guess, or at a point learned for all concepts.
+            generator: Randomness of the contrary events; by default seeded with 0.
+
+        Raises:
+            ValueError: No demonstrations, NaN, or arrays that do not fit together.
+            TypeError: Not an event.
+        """
+        many = demonstrations.positions.ndim == 5 if isinstance(demonstrations, Event) else False
+        example, k = self._demonstrations(demonstrations, many)
+        draw = self._generator(generator)
+        wanted = self.objective.code_steps if steps is None else steps
+        acted = example
+        pointed = example.recognised()
+        moving = bool(example.scene.movable.any())
+        if moving:
+            still = pointed.scene._replace(seconds=torch.zeros_like(pointed.scene.seconds))
+            pointed = Example(still, example.positions[:, :1].repeat(1, 2, 1, 1), example.attention)
+        weights = torch.ones(len(example.attention) // k, k, device=self.device)
+        found = [
+            self._infer(view, weights, recognise, wanted, encoder, draw)
+            for view, recognise in ((acted if moving else pointed, not moving), (pointed, True))
+        ]
+        (w_x, first), (w_a, second) = found
+        code = ConceptCode(w_x, w_a, torch.stack([first, second], dim=-1))
+        return code if many else replace(code, w_x=w_x[0], w_a=w_a[0], residual=code.residual[0])
+
+    def _demonstrations(self, demonstrations: Event, many: bool) -> tuple[Example, int]:
+        event = _checked(demonstrations)
+        if event.positions.ndim not in (4, 5):
+            raise ValueError(
+                f"demonstrations have positions of shape {tuple(event.positions.shape)}, expected "
+                "(k, T+1, N, 2), or (B, k, T+1, N, 2) for B concepts"
+            )
+        k = event.positions.shape[1 if many else 0]
+        if k < 1 or len(event.positions) < 1:
+            raise ValueError("there are no demonstrations: give one event at least; five are usual")
+        flat = event.map(lambda a: a.reshape(-1, *a.shape[2:])) if many else event
+        return read(flat, self.device), k
+
+    def _infer(
+        self,
+        view: Example,
+        weights: Tensor,
+        recognise: bool,
+        steps: int,
+        encoder: bool,
+        generator: torch.Generator,
+    ) -> tuple[Tensor, Tensor]:
+        networks, count = self.networks, weights.shape[1]
+        code = networks.code_steps.start.expand(len(weights), -1)
+        if encoder:
+            code = networks.encoder.normalised(networks.encoder(view, weights))
+        flags = torch.full((weights.numel(),), float(recognise), device=self.device)
+        for index in range(steps):
+            contraries = contraries_of(view, flags, generator)
+            size = networks.code_steps.at(index)
+            code = code_step(networks.energy, size, view, contraries, weights, code)
+        with torch.no_grad():
+            each = code.repeat_interleave(count, dim=0)
+            energies = networks.energy(view.scene, view.positions, view.attention, each)
+        return code.detach(), energies.reshape(len(weights), count).mean(1)
+
+    # --- energies --------------------------------------------------------------------------------
+
+    def energy(self, event: Event, code: Formula, mode: str = "generate") -> Float[Tensor, "*batch"]:
+        """Energies of events, (...,) >= 0: below 0.1 the model holds the concept to be satisfied.
+
+        Args:
+            event: Events, NumPy or torch, with any batch dimensions.
+            code: A code or a formula of codes; codes of B concepts go with a batch of B events.
+            mode: "generate" reads the event as enacted (w_x), "identify" as recognised (w_a).
+
+        Raises:
+            ValueError: Arrays that do not fit together, NaN, or an unknown mode.
+        """
+        checked = _checked(event)
+        batch = checked.attention.shape[:-1]
+        example = read(_flat(checked), self.device)
+        example = self._viewed(example, mode)
+        with torch.no_grad():
+            return self._formula_energy(code, example, mode)(*example, None).reshape(batch)
+
+    def _viewed(self, example: Example, mode: str) -> Example:
+        if mode not in ("generate", "identify"):
+            raise ValueError(f"mode is {mode!r}, expected 'generate' or 'identify'")
+        return example if mode == "generate" else example.recognised()
+
+    def _formula_energy(self, formula: Formula, example: Example, mode: str) -> _FormulaEnergy:
+        """The energy of a formula in these scenes; arguments that are concepts are identified first."""
+        width, batch = example.attention.shape[1], len(example.attention)
+        codes, targets = [], []
+        for leaf in leaves(formula):
+            vector = (leaf.w_x if mode == "generate" else leaf.w_a).to(self.device)
+            if vector.ndim == 2 and len(vector) not in (1, batch):
+                raise ValueError(f"there are {len(vector)} codes for {batch} events: give one, or one each")
+            codes.append(vector.expand(batch, -1))
+            targets.append(self._target(leaf, example, width))
+        return _FormulaEnergy(self.networks, formula, mode, codes, targets)
+
+    def _target(self, leaf: ConceptCode, example: Example, width: int) -> Tensor | None:
+        if leaf.target is None:
+            return None
+        if isinstance(leaf.target, Tensor):
+            if leaf.target.shape[-1] != width:
+                raise ValueError(
+                    f"the mask has {leaf.target.shape[-1]} entries, but the scene has {width} entities"
+                )
+            return leaf.target.to(self.device).expand(len(example.attention), -1)
+        first = first_state(example)
+        found = self._search(first, leaf.target, "identify", Search(), self._generator(None))
+        return (found.attention > 0.5).float()
+
+    # --- search ----------------------------------------------------------------------------------
+
+    def generate(
+        self,
+        scene: Event,
+        code: Formula,
+        *,
+        search: Search = Search(),
+        generator: torch.Generator | None = None,
+    ) -> Event:
+        """Moves the movable entities so that the concept is satisfied.
+
+        Args:
+            scene: Scenes, positions (B, T+1, N, 2) or (T+1, N, 2): as they run if nobody does
+                anything. Where nobody is attended, the argument (w_a) is identified first.
+            code: A code or formula.
+            search: Steps and particles.
+            generator: Source of all randomness; by default seeded with 0.
+
+        Returns:
+            The scenes with new positions of what may move, from state 1 on; of the scene's kind.
+
+        Raises:
+            ValueError: Nothing may move, there is a single state only, or the arrays do not fit together.
+        """
+        event = _checked(scene)
+        if event.positions.shape[-3] < 2:
+            raise ValueError("the scene has one state only: repeat it, as generation changes the later ones")
+        if not bool(np.asarray(event.movable.any(-1)).all()):
+            raise ValueError("in a scene nothing is movable: mark what generation may move")
+        found = self.search(event, code, "generate", search, generator)
+        return written(event, found.positions)
+
+    def identify(
+        self,
+        scene: Event,
+        code: Formula,
+        *,
+        search: Search = Search(steps=10, particles=1),
+        generator: torch.Generator | None = None,
+    ) -> Bool[np.ndarray, "*batch n"]:
+        """Finds the entities that the concept is about, (B, N) or (N,) bool, from all candidates.
+
+        Args:
+            scene: Scenes, positions (B, T+1, N, 2) or (T+1, N, 2); their attention is not looked at.
+            code: A code or formula.
+            search: Steps and particles.
+            generator: Source of all randomness; by default seeded with 0.
+
+        Raises:
+            ValueError: The arrays do not fit together, or hold NaN.
+        """
+        event = _checked(scene)
+        mask = self.search(event, code, "identify", search, generator).attention > 0.5
+        return mask.cpu().numpy().reshape(event.attention.shape)
+
+    def search(
+        self,
+        scene: Event,
+        code: Formula,
+        mode: str,
+        search: Search = Search(),
+        generator: torch.Generator | None = None,
+    ) -> Found:
+        """What ``generate`` and ``identify`` do, with energies and the path of the best particle.
+
+        Raises:
+            ValueError: As for those.
+        """
+        event = _checked(scene)
+        if search.steps < 1 or search.particles < 1:
+            raise ValueError(f"{search}: steps and particles are 1 at least")
+        example = read(_flat(event), self.device)
+        draw = self._generator(generator)
+        if mode == "generate":
+            empty = (example.attention * example.scene.candidates).sum(1) == 0
+            if bool(empty.any()):
+                found = self._search(first_state(example), code, "identify", Search(10, 1), draw)
+                mask = (found.attention > 0.5).float()
+                example = example._replace(attention=torch.where(empty[:, None], mask, example.attention))
+        return self._search(self._viewed(example, mode), code, mode, search, draw)
+
+    def _search(
+        self, example: Example, formula: Formula, mode: str, search: Search, generator: torch.Generator
+    ) -> Found:
+        energy = self._formula_energy(formula, example, mode).repeated(search.particles)
+        batch = len(example.attention)
+        unknowns, scene = self._first_guess(example, mode, search, generator)
+        path = [unknowns]
+        for index in range(search.steps):
+            calm = 1 - (index + 1) / search.steps
+            noise = tuple(
+                scale * calm * torch.randn(part.shape, generator=generator, device=self.device)
+                for scale, part in ((POSITION_NOISE, unknowns.positions), (LOGIT_NOISE, unknowns.logits))
+            )
+            sizes = self.networks.steps.at(index)
+            unknowns = step(energy, sizes, scene, unknowns, None, noise)  # type: ignore[arg-type]
+            path.append(unknowns)
+        with torch.no_grad():
+            attention = unknowns.attention(scene)
+            rounded = attention if mode == "generate" else (attention > 0.5).float()
+            values = energy(scene, unknowns.positions, rounded, None)
+        values = torch.nan_to_num(values, nan=torch.inf).reshape(search.particles, batch)
+        best = values.argmin(0) * batch + torch.arange(batch, device=self.device)
+        positions = torch.stack([one.positions[best] for one in path])
+        masks = torch.stack([one.attention(scene)[best] for one in path])
+        return Found(positions[-1], masks[-1], values.amin(0), (positions, masks))
+
+    def _first_guess(
+        self, example: Example, mode: str, search: Search, generator: torch.Generator
+    ) -> tuple[Unknowns, Scene]:
+        """Where the particles start; those of the first row of particles at the scene as it is."""
+        count = search.particles
+
+        def repeat(part: Tensor) -> Tensor:
+            return part.repeat(count, *[1] * (part.ndim - 1))
+
+        def normal(*shape: int) -> Tensor:
+            return torch.randn(*shape, generator=generator, device=self.device)
+
+        scene = Scene(*map(repeat, example.scene))
+        positions, attention = repeat(example.positions), repeat(example.attention)
+        rows, frames, width, _ = positions.shape
+        recognise = torch.full((rows,), float(mode == "identify"), device=self.device)
+        if mode == "generate":
+            others = (torch.arange(rows, device=self.device) >= len(example.attention)).float()
+            time = torch.linspace(0, 1, frames, device=self.device)[None, :, None, None]
+            drift = search.spread * others[:, None, None, None] * normal(rows, 1, width, 2)
+            # A standstill does not tell which way to go: with a course of time even the first one drifts.
+            lasting = (scene.seconds > 0).float()[:, None, None, None]
+            drift = drift + 0.3 * lasting * normal(rows, 1, width, 2)
+            positions = positions + time * drift * scene.movable[:, None, :, None]
+        logits = 0.1 * normal(rows, width) * recognise[:, None]
+        return Unknowns(positions, logits, attention, recognise), scene
+
+    def _generator(self, generator: torch.Generator | None) -> torch.Generator:
+        return generator or torch.Generator(self.device).manual_seed(0)
+
+    # --- files -----------------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> None:
+        """Writes the weights to ``path`` and the card beside it, with the suffix ``.json``, atomically."""
+        target = Path(path)
+        meta = {"format": FORMAT, "network": json.dumps(asdict(self.config))}
+        meta["objective"] = json.dumps(asdict(self.objective))
+        save_tensors(target, dict(self.networks.state_dict()), meta)
+        card = {
+            **self.card,
+            "format": FORMAT,
+            "network": asdict(self.config),
+            "objective": asdict(self.objective),
+        }
+        temporary = target.with_suffix(".json.tmp")
+        temporary.write_text(json.dumps(card, indent=2) + "\n")
+        temporary.replace(target.with_suffix(".json"))
+
+    @staticmethod
+    def load(path: str | Path, device: str = "cpu") -> ConceptModel:
+        """Reads what ``save`` wrote.
+
+        Raises:
+            FileNotFoundError: No weights, or no card beside them.
+            ValueError: Weights that are damaged or of another format, or a card that does not fit them.
+        """
+        target = Path(path)
+        weights, meta = load_tensors(target)
+        if meta.get("format") != FORMAT:
+            raise ValueError(f"{target} holds no concept energy of the format {FORMAT!r}")
+        card_path = target.with_suffix(".json")
+        if not card_path.is_file():
+            raise FileNotFoundError(f"there is no card {card_path} beside the weights")
+        card = json.loads(card_path.read_text())
+        for part in ("network", "objective"):
+            if card.get(part) != json.loads(meta[part]):
+                raise ValueError(f"the card {card_path} disagrees with the weights about {part!r}")
+        config, objective = NetworkConfig(**card["network"]), Objective(**card["objective"])
+        with torch.random.fork_rng():
+            networks = Networks(config, objective)
+        expected = {name: value.shape for name, value in networks.state_dict().items()}
+        if {name: value.shape for name, value in weights.items()} != expected:
+            raise ValueError(f"the tensors in {target} do not have the shapes that its card states")
+        networks.load_state_dict(weights)
+        return ConceptModel(networks, config, objective, card).to(device)
+
+
+@dataclass(frozen=True, eq=False)
+class _FormulaEnergy:
+    """The energy of a formula, bound to codes and to whom each code is about."""
+
+    networks: Networks
+    formula: Formula
+    mode: str
+    codes: list[Tensor]
+    targets: list[Tensor | None]
+
+    def __call__(self, scene: Scene, positions: Tensor, attention: Tensor, code: None) -> Tensor:
+        energies = []
+        for vector, target in zip(self.codes, self.targets, strict=True):
+            seen, mask = scene, attention
+            if target is not None and self.mode == "generate":
+                mask = target
+            elif target is not None:
+                # To be recognised relative to somebody is to have that one marked.
+                seen = scene._replace(nodes=marked(scene.nodes, target))
+            energies.append(self.networks.energy(seen, positions, mask, vector))
+        return combined(self.formula, energies)
+
+    def repeated(self, count: int) -> _FormulaEnergy:
+        """For ``count`` particles of each event."""
+        codes = [code.repeat(count, 1) for code in self.codes]
+        targets = [None if target is None else target.repeat(count, 1) for target in self.targets]
+        return replace(self, codes=codes, targets=targets)
+
+
+def marked(nodes: Tensor, mask: Tensor) -> Tensor:
+    """Entities, (B, N, 6), with the mask as their marker."""
+    return torch.cat([nodes[..., :MARKER], mask[..., None], nodes[..., MARKER + 1 :]], dim=-1)
+
+
+def first_state(example: Example) -> Example:
+    """The first state of events, as a scene in which to recognise somebody."""
+    view = example.recognised()
+    scene = view.scene._replace(seconds=torch.zeros_like(view.scene.seconds))
+    return Example(scene, example.positions[:, :1].repeat(1, 2, 1, 1), example.attention)
+
+
+def resampled(positions: Tensor, steps: int) -> Tensor:
+    """Trajectories, (B, T+1, N, 2), at ``steps`` + 1 equidistant times, linearly in between."""
+    last = positions.shape[1] - 1
+    times = torch.linspace(0, last, steps + 1, device=positions.device, dtype=positions.dtype)
+    before = times.floor().clamp(max=max(last - 1, 0)).long()
+    share = (times - before)[None, :, None, None]
+    after = (before + 1).clamp(max=last)
+    return (1 - share) * positions[:, before] + share * positions[:, after]
+
+
+def read(event: Event, device: torch.device) -> Example:
+    """Events as an energy reads them: single states twice, a course of time at eight later states."""
+    example = tensors(event, device)
+    steps = example.positions.shape[1] - 1
+    if steps == 0:
+        return example._replace(positions=example.positions.repeat(1, 2, 1, 1))
+    return example if steps in (1, STEPS) else example._replace(positions=resampled(example.positions, STEPS))
+
+
+def written(event: Event, positions: Tensor) -> Event:
+    """The event with found positions, (B, T+1, N, 2), of what may move; of the event's kind and duration."""
+    steps = event.positions.shape[-3] - 1
+    if positions.shape[1] - 1 != steps:
+        positions = resampled(positions, steps)
+    found = positions.reshape(tuple(event.positions.shape))
+    if isinstance(event.positions, Tensor):
+        free = event.movable[..., None, :, None].expand_as(found).clone()
+        free[..., 0, :, :] = False
+        return event.replace(positions=torch.where(free, found.to(event.positions), event.positions))
+    free = np.broadcast_to(event.movable[..., None, :, None], found.shape).copy()
+    free[..., 0, :, :] = False
+    return event.replace(positions=np.where(free, found.cpu().numpy(), event.positions))
+
+
+def _flat(event: Event) -> Event:
+    """The event with exactly one batch dimension."""
+    batch = event.attention.ndim - 1
+    return event.map(lambda array: array.reshape(-1, *array.shape[batch:]))
+
+
+def _checked(event: object) -> Event:
+    """Checks an event that came from outside; torch events are checked as NumPy, and left as they are."""
+    if isinstance(event, Event) and isinstance(event.positions, Tensor):
+        check_event(event.map(lambda array: array.detach().cpu().numpy()))
+        return event
+    return check_event(event)
+
+
+__all__ = ["ConceptCode", "ConceptModel", "Found", "Search"]
