@@ -180,12 +180,41 @@ def _train() -> Commands:
     return TRAIN
 
 
+def _evaluate() -> Commands:
+    """What can be evaluated; loads torch."""
+    from .cli_learn import EVALUATE
+
+    return EVALUATE
+
+
+def show(
+    concept: tyro.conf.Positional[str],
+    out: Path = Path("out/show"),
+    seed: int = 0,
+    weights: Path | None = None,
+    size: int = 220,
+) -> None:
+    """Draw what the energy makes of a concept: demonstrations, landscape, searches, results.
+
+    Args:
+        concept: Its name, for instance square.
+        out: Folder for a PNG and a GIF of each mode.
+        seed: Seeds demonstrations and scenes.
+        weights: A safetensors file with its card beside it; by default the shipped one.
+        size: Width and height of a picture, in pixels.
+    """
+    from .cli_learn import show as run
+
+    run(concept, out, seed, weights, size)
+
+
 GROUPS: dict[str, Callable[[], Commands]] = {
     "demos": lambda: {"export": demos_export},
     "bench": lambda: {"envs": bench_envs},
     "train": _train,
+    "evaluate": _evaluate,
 }
-COMMANDS: Commands = {"demo": demo, "envs": envs, "play": play, "render": render}
+COMMANDS: Commands = {"demo": demo, "envs": envs, "play": play, "render": render, "show": show}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -216,7 +245,7 @@ def _group_help(group: str) -> Callable[[], None]:
     def show() -> None:
         """."""
 
-    show.__doc__ = {"train": "Train an energy: tiny, cpu, gpu."}.get(group) or (
+    show.__doc__ = {"train": "Train an energy: tiny, cpu, gpu.", "evaluate": "Measure: energy."}.get(group) or (
         f"Commands: {', '.join(GROUPS[group]())}."
     )
     return show

@@ -72,3 +72,57 @@ def tensorboard_log(folder: Path) -> Callable[[int, dict[str, float]], None]:
 
 
 TRAIN: dict[str, Callable[..., Any]] = {name: train_with(name) for name in PRESETS}
+
+
+def evaluate_energy(
+    out: Path = Path("out/energy"),
+    weights: Path | None = None,
+    table: tuple[str, ...] = (),
+    quick: bool = False,
+    threads: int = 1,
+) -> None:
+    """Measure an energy: success on fresh scenes, with intervals; prints tables, keeps them in --out.
+
+    Args:
+        out: Folder for a JSON file of each table, and all of them as Markdown.
+        weights: A safetensors file with its card beside it; by default the shipped one.
+        table: Only these tables.
+        quick: A fifth of the scenes.
+        threads: Threads of torch.
+    """
+    import hashlib
+
+    import torch
+
+    from .concepts.model import ConceptModel
+    from .concepts.release import WEIGHTS
+    from .envs.files import written_atomically
+    from .evaluation.energy_report import evaluate_energy as run
+    from .evaluation.energy_tables import FULL, QUICK
+
+    torch.set_num_threads(threads)
+    path = weights or WEIGHTS
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    text = run(ConceptModel.load(path), out, digest, QUICK if quick else FULL, table)
+    with written_atomically(out / "tables.md") as temporary:
+        Path(temporary).write_text(text)
+    print(text)
+
+
+def show(
+    concept: str, out: Path, seed: int = 0, weights: Path | None = None, size: int = 220
+) -> None:
+    """Draws what an energy makes of a concept; see the command."""
+    from .concepts.catalogue import get
+    from .concepts.model import ConceptModel
+    from .concepts.release import WEIGHTS
+    from .evaluation.showing import exhibit, write_exhibit
+
+    model, given = ConceptModel.load(weights or WEIGHTS), get(concept)
+    for mode in given.modes:
+        made = exhibit(model, given, mode, seed=seed, size=size)
+        sheet, film = write_exhibit(made, out, f"{concept}-{mode}")
+        print(f"{sheet}, {film}: {mode} {made.success:.0%} of 5 scenes, residual energy {made.residual:.3f}")
+
+
+EVALUATE: dict[str, Callable[..., Any]] = {"energy": evaluate_energy}

@@ -1,0 +1,99 @@
+"""Measures the tables of an energy, keeps each as JSON, and writes the page "How well it works"."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from ..concepts.model import ConceptModel
+from ..envs.files import written_atomically
+from .energy_tables import FULL, TABLES, Row, Size, Table, timings
+from .speed import machine
+
+
+def _cell(row: Row) -> dict[str, object]:
+    low, high = row.score.interval
+    return {
+        "labels": list(row.labels),
+        "hits": row.score.hits,
+        "of": row.score.of,
+        "rate": row.score.rate,
+        "low": low,
+        "high": high,
+        "iou": None if np.isnan(row.score.iou) else row.score.iou,
+        "residual": None if np.isnan(row.score.residual) else row.score.residual,
+    }
+
+
+def measured(model: ConceptModel, table: Table, size: Size, folder: Path, weights: str) -> dict[str, object]:
+    """The table as data: from its file, if it is of the same weights and size, else measured now."""
+    path = folder / f"{table.name}.json"
+    key = {"weights": weights, "size": asdict(size)}
+    if path.exists():
+        known = json.loads(path.read_text())
+        if known["key"] == key:
+            return known
+    rows = [_cell(row) for row in tqdm(table.rows(model, size), desc=table.name, leave=False, unit="row")]
+    data = {"key": key, "title": table.title, "columns": list(table.columns), "rows": rows}
+    with written_atomically(path) as temporary:
+        Path(temporary).write_text(json.dumps(data, indent=1) + "\n")
+    return data
+
+
+def markdown(data: dict[str, object]) -> str:
+    """A table as Markdown: success with its 95% interval, and intersection over union where there is one."""
+    rows: list[dict[str, object]] = data["rows"]  # type: ignore[assignment]
+    columns: list[str] = data["columns"]  # type: ignore[assignment]
+    masks = any(row["iou"] is not None for row in rows)
+    heads = [*columns, "success", "95% interval", "scenes", *(["IoU"] if masks else [])]
+    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    for row in rows:
+        labels: list[str] = row["labels"]  # type: ignore[assignment]
+        values = [f"{row['rate']:.1%}", f"{row['low']:.1%} to {row['high']:.1%}", f"{row['of']:,}"]
+        values += [("" if row["iou"] is None else f"{row['iou']:.3f}")] if masks else []
+        lines.append(f"| {' | '.join([*labels, *values])} |")
+    return "\n".join(lines)
+
+
+def timing_table(model: ConceptModel) -> str:
+    """How long things take, as Markdown."""
+    lines = ["| operation | one (ms) | a thousand at once (s) |", "|---|---|---|"]
+    lines += [f"| {t.what} | {1000 * t.one:.1f} | {t.thousand:.2f} |" for t in timings(model)]
+    return "\n".join(lines)
+
+
+def evaluate_energy(
+    model: ConceptModel, folder: Path, weights: str, size: Size = FULL, names: Iterable[str] = ()
+) -> str:
+    """Measures the tables, or those named, and returns them as Markdown.
+
+    What was measured before with the same weights and size is read from the folder: an interrupted
+    evaluation goes on where it was.
+
+    Args:
+        model: The model.
+        folder: For one JSON file a table.
+        weights: Says which weights these are, for instance their hash.
+        size: How many scenes.
+        names: Names of tables; all if there are none.
+
+    Raises:
+        ValueError: There is no table of that name.
+    """
+    wanted = set(names)
+    unknown = wanted - {table.name for table in TABLES} - {"time"}
+    if unknown:
+        raise ValueError(f"no table {sorted(unknown)}; there are {[table.name for table in TABLES]} and 'time'")
+    parts = []
+    for table in TABLES:
+        if not wanted or table.name in wanted:
+            data = measured(model, table, size, folder, weights)
+            parts.append(f"## {data['title']}\n\n{markdown(data)}\n")
+    if not wanted or "time" in wanted:
+        parts.append(f"## Time\n\n{machine()}, one thread.\n\n{timing_table(model)}\n")
+    return "\n".join(parts)

@@ -1,0 +1,260 @@
+"""The tables of "How well it works": each is a function of a model and a size, and gives rows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from ..concepts.catalogue import CATALOGUE
+from ..concepts.concept import Concept
+from ..concepts.model import ConceptModel, Search
+from ..concepts.task import Task, pairs
+from .composition import FORMULAS, composition_cell
+from .energy_baselines import BASELINES, baseline_cell
+from .energy_cells import Protocol, Score, concept_cell, generation_cell
+
+LATE = ("temporal", "social")
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many scenes a table uses.
+
+    Attributes:
+        sets: Sets of demonstrations of a cell of one concept.
+        scenes: Scenes for each.
+        pooled: Sets of demonstrations of each concept, in a cell over many concepts.
+    """
+
+    sets: int = 50
+    scenes: int = 10
+    pooled: int = 5
+
+    def single(self) -> Protocol:
+        """The protocol of a cell of one concept."""
+        return Protocol(sets=self.sets, scenes=self.scenes)
+
+    def shared(self) -> Protocol:
+        """The protocol of one concept's share of a cell over many."""
+        return Protocol(sets=self.pooled, scenes=self.scenes)
+
+
+FULL, QUICK = Size(), Size(sets=10, pooled=1)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table.
+
+    Attributes:
+        labels: What was measured.
+        score: Successes.
+    """
+
+    labels: tuple[str, ...]
+    score: Score
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table, as a recipe.
+
+    Attributes:
+        name: Its file's name.
+        title: Its heading.
+        columns: Headings of the labels.
+        rows: Makes the rows, one after the other.
+    """
+
+    name: str
+    title: str
+    columns: tuple[str, ...]
+    rows: Callable[[ConceptModel, Size], Iterator[Row]]
+
+
+def pooled(scores: Iterable[Score]) -> Score:
+    """One score of several."""
+    parts = list(scores)
+    ious = [part.iou for part in parts if not np.isnan(part.iou)]
+    return Score(
+        sum(part.hits for part in parts),
+        sum(part.of for part in parts),
+        float(np.mean(ious)) if ious else float("nan"),
+        float(np.mean([part.residual for part in parts])),
+    )
+
+
+def static_modes(split: str = "train") -> list[tuple[Concept, str]]:
+    """Concepts without a course of time, in each of their modes."""
+    return [
+        (concept, mode)
+        for concept in CATALOGUE.values()
+        if concept.split == split and concept.family not in LATE
+        for mode in concept.modes
+    ]
+
+
+def over_static(model: ConceptModel, protocol: Protocol) -> Iterator[Row]:
+    """Pooled success over all concepts without a course of time, in each mode."""
+    for mode in ("generate", "identify"):
+        chosen = [concept for concept, own in static_modes() if own == mode]
+        yield Row((mode,), pooled(concept_cell(model, concept, mode, protocol) for concept in chosen))
+
+
+def by_concept(split: str) -> Callable[[ConceptModel, Size], Iterator[Row]]:
+    """Success at each concept of a split, in each mode."""
+
+    def rows(model: ConceptModel, size: Size) -> Iterator[Row]:
+        for concept in CATALOGUE.values():
+            for mode in concept.modes:
+                if concept.split == split:
+                    score = concept_cell(model, concept, mode, size.single())
+                    yield Row((concept.family, concept.name, mode), score)
+
+    return rows
+
+
+def by_demonstrations(model: ConceptModel, size: Size) -> Iterator[Row]:
+    """Success by number of demonstrations."""
+    for k in (1, 2, 3, 5, 10):
+        for row in over_static(model, replace(size.shared(), k=k)):
+            yield Row((str(k), *row.labels), row.score)
+
+
+def by_inference(model: ConceptModel, size: Size) -> Iterator[Row]:
+    """Success by how codes are inferred."""
+    steps = model.objective.code_steps
+    options = {
+        "encoder only": {"code_steps": 0},
+        **{f"encoder, {n} steps": {"code_steps": n} for n in (steps, 2 * steps, 5 * steps)},
+        **{f"{n} steps only": {"code_steps": n, "encoder": False} for n in (steps, 2 * steps, 5 * steps)},
+    }
+    for name, option in options.items():
+        for row in over_static(model, replace(size.shared(), **option)):  # type: ignore[arg-type]
+            yield Row((name, *row.labels), row.score)
+
+
+def by_steps(model: ConceptModel, size: Size) -> Iterator[Row]:
+    """Success by steps of generation and identification."""
+    for steps in (1, 2, 5, 10, 20, 50):
+        for row in over_static(model, replace(size.shared(), search=Search(steps, 1))):
+            yield Row((str(steps), *row.labels), row.score)
+
+
+def by_particles(model: ConceptModel, size: Size) -> Iterator[Row]:
+    """Success by particles."""
+    for particles in (1, 8, 64):
+        for row in over_static(model, replace(size.shared(), search=Search(10, particles))):
+            yield Row((str(particles), *row.labels), row.score)
+
+
+def by_entities(model: ConceptModel, size: Size) -> Iterator[Row]:
+    """Success by number of entities in the scene; demonstrations have four to seven."""
+    for low, high in ((3, 3), (4, 7), (8, 10), (12, 14)):
+        for row in over_static(model, replace(size.shared(), n_entities=(low, high))):
+            yield Row((f"{low}-{high}", *row.labels), row.score)
+
+
+def by_pair(split: str) -> Callable[[ConceptModel, Size], Iterator[Row]]:
+    """Success at tasks with an argument, pooled by action."""
+
+    def rows(model: ConceptModel, size: Size) -> Iterator[Row]:
+        tasks = [task for task in pairs("train" if split == "train" else "held_out_pair")]
+        for action in sorted({task.action.name for task in tasks}):
+            mine = [task for task in tasks if task.action.name == action][:6]
+            protocol = replace(size.shared(), sets=max(1, size.pooled))
+            yield Row((action,), pooled(generation_cell(model, task, protocol) for task in mine))
+
+    return rows
+
+
+def by_formula(model: ConceptModel, size: Size) -> Iterator[Row]:
+    """Success at formulas of codes."""
+    for name in FORMULAS:
+        yield Row((name,), composition_cell(model, name, size.sets, size.scenes))
+
+
+def by_baseline(model: ConceptModel, size: Size) -> Iterator[Row]:
+    """Success of baselines on the scenes of the first table."""
+    for name in BASELINES:
+        for mode in ("generate", "identify"):
+            chosen = [concept for concept, own in static_modes() if own == mode]
+            scores = (baseline_cell(name, concept, mode, size.shared()) for concept in chosen)
+            yield Row((name, mode), pooled(scores))
+    for row in over_static(model, size.shared()):
+        yield Row(("the energy", *row.labels), row.score)
+
+
+TABLES: tuple[Table, ...] = (
+    Table("concepts", "Concepts of the training split", ("family", "concept", "mode"), by_concept("train")),
+    Table("held-out-concepts", "Held-out concepts", ("family", "concept", "mode"), by_concept("held_out")),
+    Table("demonstrations", "Number of demonstrations", ("k", "mode"), by_demonstrations),
+    Table("inference", "How codes are inferred", ("inference", "mode"), by_inference),
+    Table("steps", "Steps at run time, one particle", ("steps", "mode"), by_steps),
+    Table("particles", "Particles, ten steps", ("particles", "mode"), by_particles),
+    Table("entities", "Entities in a scene", ("entities", "mode"), by_entities),
+    Table("pairs", "Tasks of the training split, by action", ("action",), by_pair("train")),
+    Table("held-out-pairs", "Held-out pairs of known concepts, by action", ("action",), by_pair("held_out")),
+    Table("formulas", "Formulas of codes", ("formula",), by_formula),
+    Table("baselines", "Baselines on the same scenes", ("who", "mode"), by_baseline),
+)
+"""All tables."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of one operation.
+
+    Attributes:
+        what: The operation.
+        one: Median seconds for one.
+        thousand: Seconds for a thousand at once.
+    """
+
+    what: str
+    one: float
+    thousand: float
+
+
+def timings(model: ConceptModel, repeats: int = 9) -> list[Timing]:
+    """Seconds of inference, generation and identification, with one thread."""
+    near = CATALOGUE["near"]
+    rng = np.random.default_rng(0)
+    shown = near.sample(rng, 5000, 5, "generate").map(lambda a: a.reshape(1000, 5, *a.shape[1:]))
+    scenes = Task(near).sample(rng, 1000, 5)
+    pointed = near.sample(rng, 1000, 5, "identify")
+    code = model.infer(shown[0])
+    few = Search(steps=model.objective.inner_steps, particles=1)
+    jobs: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
+        "infer codes of five demonstrations": (lambda: model.infer(shown[0]), lambda: model.infer(shown)),
+        "generate, 5 steps": (
+            lambda: model.generate(scenes[:1], code, search=few),
+            lambda: model.generate(scenes, code, search=few),
+        ),
+        "generate, default search": (
+            lambda: model.generate(scenes[:1], code),
+            lambda: model.generate(scenes, code),
+        ),
+        "identify, default search": (
+            lambda: model.identify(pointed[:1], code),
+            lambda: model.identify(pointed, code),
+        ),
+    }
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    found = []
+    for what, (one, thousand) in jobs.items():
+        single = float(np.median([_seconds(one) for _ in range(repeats)]))
+        found.append(Timing(what, single, _seconds(thousand)))
+    torch.set_num_threads(threads)
+    return found
+
+
+def _seconds(job: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    job()
+    return time.perf_counter() - start
