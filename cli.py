@@ -245,9 +245,9 @@ def _group_help(group: str) -> Callable[[], None]:
     def show() -> None:
         """."""
 
-    show.__doc__ = {"train": "Train an energy: tiny, cpu, gpu.", "evaluate": "Measure: energy."}.get(group) or (
-        f"Commands: {', '.join(GROUPS[group]())}."
-    )
+    show.__doc__ = {"train": "Train an energy: tiny, cpu, gpu.", "evaluate": "Measure: energy."}.get(
+        group
+    ) or (f"Commands: {', '.join(GROUPS[group]())}.")
     return show
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from .concepts.energy.training import PRESETS, Trainer, TrainConfig
+from .concepts.energy.training import PRESETS, TrainConfig, Trainer
 
 
 def train_with(preset: str) -> Callable[..., None]:
@@ -62,7 +62,7 @@ def tensorboard_log(folder: Path) -> Callable[[int, dict[str, float]], None]:
         raise ModuleNotFoundError(
             "logging needs TensorBoard: pip install 'conceptgym[train]', or say --no-tensorboard"
         ) from error
-    writer: Any = SummaryWriter(str(folder))  # type: ignore[no-untyped-call]
+    writer: Any = SummaryWriter(str(folder))
 
     def log(step: int, values: dict[str, float]) -> None:
         for name, value in values.items():
@@ -109,9 +109,7 @@ def evaluate_energy(
     print(text)
 
 
-def show(
-    concept: str, out: Path, seed: int = 0, weights: Path | None = None, size: int = 220
-) -> None:
+def show(concept: str, out: Path, seed: int = 0, weights: Path | None = None, size: int = 220) -> None:
     """Draws what an energy makes of a concept; see the command."""
     from .concepts.catalogue import get
     from .concepts.model import ConceptModel

@@ -24,7 +24,7 @@ from .energy.codes import ConceptCode, Formula, combined, leaves
 from .energy.inference import code_step, contraries_of
 from .energy.learner import Networks, Objective
 from .energy.network import NetworkConfig
-from .energy.sampler import LOGIT_NOISE, POSITION_NOISE, Unknowns, step
+from .energy.sampler import Unknowns, noise_like, step
 from .energy.scene import MARKER, Example, Scene, tensors
 from .energy.storage import load_tensors, save_tensors
 from .event import Event, check_event
@@ -189,7 +189,7 @@ class ConceptModel:
         example = read(_flat(checked), self.device)
         example = self._viewed(example, mode)
         with torch.no_grad():
-            return self._formula_energy(code, example, mode)(*example, None).reshape(batch)
+            return self._formula_energy(code, example, mode)(*example).reshape(batch)
 
     def _viewed(self, example: Example, mode: str) -> Example:
         if mode not in ("generate", "identify"):
@@ -311,18 +311,14 @@ class ConceptModel:
         unknowns, scene = self._first_guess(example, mode, search, generator)
         path = [unknowns]
         for index in range(search.steps):
-            calm = 1 - (index + 1) / search.steps
-            noise = tuple(
-                scale * calm * torch.randn(part.shape, generator=generator, device=self.device)
-                for scale, part in ((POSITION_NOISE, unknowns.positions), (LOGIT_NOISE, unknowns.logits))
-            )
+            noise = noise_like(unknowns, generator, 1 - (index + 1) / search.steps)
             sizes = self.networks.steps.at(index)
-            unknowns = step(energy, sizes, scene, unknowns, None, noise)  # type: ignore[arg-type]
+            unknowns = step(energy, sizes, scene, unknowns, noise)
             path.append(unknowns)
         with torch.no_grad():
             attention = unknowns.attention(scene)
             rounded = attention if mode == "generate" else (attention > 0.5).float()
-            values = energy(scene, unknowns.positions, rounded, None)
+            values = energy(scene, unknowns.positions, rounded)
         values = torch.nan_to_num(values, nan=torch.inf).reshape(search.particles, batch)
         best = values.argmin(0) * batch + torch.arange(batch, device=self.device)
         positions = torch.stack([one.positions[best] for one in path])
@@ -416,7 +412,7 @@ class _FormulaEnergy:
     codes: list[Tensor]
     targets: list[Tensor | None]
 
-    def __call__(self, scene: Scene, positions: Tensor, attention: Tensor, code: None) -> Tensor:
+    def __call__(self, scene: Scene, positions: Tensor, attention: Tensor) -> Tensor:
         energies = []
         for vector, target in zip(self.codes, self.targets, strict=True):
             seen, mask = scene, attention

@@ -60,9 +60,7 @@ FORMULAS: dict[str, Composite | tuple[str, str] | str] = {
     "far from A and right of B and below C": Composite(("far", "right_of", "below"), _sum, _all),
     "near A or near B": Composite(("near", "near"), lambda a, b: a | b, np.logical_or),
     "left of A or above B": Composite(("left_of", "above"), lambda a, b: a | b, np.logical_or),
-    "near A and not left of B": Composite(
-        ("near", "left_of"), lambda a, b: a & ~b, lambda a, b: a & ~b
-    ),
+    "near A and not left of B": Composite(("near", "left_of"), lambda a, b: a & ~b, lambda a, b: a & ~b),
     "ring of A and not above B": Composite(("ring", "above"), lambda a, b: a & ~b, lambda a, b: a & ~b),
     "near the leftmost": ("near", "leftmost"),
     "left of the largest": ("left_of", "largest"),
@@ -72,7 +70,7 @@ FORMULAS: dict[str, Composite | tuple[str, str] | str] = {
     "those left of me and large": "left_of large",
     "those red and large": "red large",
 }
-"""Formulas: of terms with given references, (action, argument) by recursion, or masks that are intersected."""
+"""Of terms with given references, (action, argument) by recursion, or masks that are intersected."""
 
 
 def codes_of(model: ConceptModel, name: str, mode: str, sets: int, scenes: int) -> ConceptCode:
@@ -90,7 +88,8 @@ def composition_cell(model: ConceptModel, name: str, sets: int, scenes: int) -> 
         return _enacted(model, entry, sets, scenes)
     if isinstance(entry, tuple):
         return _recursive(model, *entry, sets, scenes)
-    return _intersected(model, *entry.split(), sets, scenes)
+    first, second = entry.split()
+    return _intersected(model, first, second, sets, scenes)
 
 
 def _truth(composite: Composite, event: Event, masks: np.ndarray) -> np.ndarray:

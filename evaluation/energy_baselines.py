@@ -55,12 +55,12 @@ def _profile(event: Event) -> np.ndarray:
 
 
 def nearest_places(concept: Concept, shown: Event, scene: Event, rng: np.random.Generator) -> np.ndarray:
-    """Copies the ways of the movers in the demonstration whose start is most alike, relative to the attended."""
+    """Copies, relative to the attended, the ways in the demonstration whose start is most alike."""
     like = ((_profile(shown) - _profile(scene)[:, None]) ** 2).sum(-1).argmin(1)
     rows = np.arange(len(like))
     picked = shown.map(lambda array: array[rows, like])
     path = scene.positions.copy()
-    for row in rows:
+    for row in range(len(rows)):
         mine, theirs = np.flatnonzero(scene.movable[row]), np.flatnonzero(picked.movable[row])
         anchor = _anchor(scene, row), _anchor(picked, row)
         for slot, entity in enumerate(mine):

@@ -7,19 +7,17 @@ of cells never coincide with those of training, which draws from other generator
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
 from ..concepts.concept import Concept, Identification
 from ..concepts.energy.codes import ConceptCode
-from ..concepts.energy.pool import padded
 from ..concepts.event import Event
 from ..concepts.model import ConceptModel, Search
 from ..concepts.sampling import least_entities, most_entities
-from ..concepts.streams import streams_from
+from ..concepts.streams import Streams, streams_from
 from ..concepts.task import Task
 from .statistics import wilson
 
@@ -78,7 +76,7 @@ class Score:
         return wilson(self.hits, self.of)
 
 
-def _streams(name: str, purpose: str, seed: int, rows: int):  # noqa: ANN202
+def _streams(name: str, purpose: str, seed: int, rows: int) -> Streams:
     return streams_from(np.random.default_rng([seed, zlib.crc32(f"{name}/{purpose}".encode())]), rows)
 
 
@@ -131,7 +129,7 @@ def generation_cell(
     asked = scene
     if task.argument is not None:
         asked = scene.replace(attention=np.zeros_like(scene.attention))
-    made = model.generate(asked, code, **_searched(protocol))
+    made = model.generate(asked, code, search=protocol.search or Search())
     ok = task.satisfied(made.replace(attention=scene.attention))
     return Score(int(ok.sum()), len(ok), residual=float(code.residual[:, 0].mean()), each=ok)
 
@@ -151,7 +149,7 @@ def identification_cell(
     if code is None:
         code = infer_codes(model, demonstration_sets(concept, "identify", protocol), protocol)
     scene = identification_scenes_of(concept, protocol)
-    mask = model.identify(scene, code, **_searched(protocol))
+    mask = model.identify(scene, code, search=protocol.search or Search(10, 1))
     part = concept.part("identify")
     assert isinstance(part, Identification)
     true = np.asarray(part.mask(scene.replace(attention=mask.astype(np.float64))))
@@ -160,19 +158,9 @@ def identification_cell(
     return Score(int(ok.sum()), len(ok), float(iou.mean()), float(code.residual[:, 1].mean()), ok)
 
 
-def _searched(protocol: Protocol) -> dict[str, Search]:
-    return {} if protocol.search is None else {"search": protocol.search}
-
-
-Cell = Callable[[ConceptModel, Concept, Protocol], Score]
-
-
 def concept_cell(model: ConceptModel, concept: Concept, mode: str, protocol: Protocol) -> Score:
     """Success at a concept in one mode."""
     torch.manual_seed(0)
     if mode == "generate":
         return generation_cell(model, Task(concept), protocol)
     return identification_cell(model, concept, protocol)
-
-
-__all__ = ["Protocol", "Score", "concept_cell", "generation_cell", "identification_cell", "padded", "replace"]

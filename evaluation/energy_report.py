@@ -39,7 +39,7 @@ def measured(model: ConceptModel, table: Table, size: Size, folder: Path, weight
         if known["key"] == key:
             return known
     rows = [_cell(row) for row in tqdm(table.rows(model, size), desc=table.name, leave=False, unit="row")]
-    data = {"key": key, "title": table.title, "columns": list(table.columns), "rows": rows}
+    data: dict[str, object] = {"key": key, "title": table.title, "columns": list(table.columns), "rows": rows}
     with written_atomically(path) as temporary:
         Path(temporary).write_text(json.dumps(data, indent=1) + "\n")
     return data
@@ -88,7 +88,9 @@ def evaluate_energy(
     wanted = set(names)
     unknown = wanted - {table.name for table in TABLES} - {"time"}
     if unknown:
-        raise ValueError(f"no table {sorted(unknown)}; there are {[table.name for table in TABLES]} and 'time'")
+        raise ValueError(
+            f"no table {sorted(unknown)}; there are {[table.name for table in TABLES]} and 'time'"
+        )
     parts = []
     for table in TABLES:
         if not wanted or table.name in wanted:

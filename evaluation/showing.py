@@ -69,16 +69,15 @@ def _stages(scene: Event, found: Found, mode: str) -> list[Event]:
     return [scene.replace(attention=step.numpy().astype(np.float64)) for step in masks]
 
 
-def _scenes(concept: Concept, mode: str, seed: int, count: int) -> tuple[Event, Event]:
-    """Scenes as they are given to the model, and the truth."""
+def _scenes(concept: Concept, mode: str, seed: int, count: int) -> Event:
+    """Scenes as they are given to the model."""
     from ..concepts.streams import streams_from
 
     rng = np.random.default_rng([seed, 1])
     if mode == "generate":
-        start, solution = Task(concept).scenes(streams_from(rng, count))
-        return start, solution
+        return Task(concept).scenes(streams_from(rng, count))[0]
     truth = concept.sample(rng, count, None, "identify")
-    return truth.replace(attention=np.zeros_like(truth.attention)), truth
+    return truth.replace(attention=np.zeros_like(truth.attention))
 
 
 def exhibit(
@@ -100,7 +99,7 @@ def exhibit(
     concept.part(mode)  # type: ignore[arg-type]
     shown = concept.demonstrations(k, seed, mode=mode)  # type: ignore[arg-type]
     code = model.infer(shown)
-    scene, truth = _scenes(concept, mode, seed, COLUMNS)
+    scene = _scenes(concept, mode, seed, COLUMNS)
     search = Search(steps=10, particles=4 if mode == "generate" else 1)
     found = model.search(scene, code, mode, search)
     stages = _stages(scene, found, mode)

@@ -15,6 +15,7 @@ from .. import shapes
 from ..concept import Concept, Generation, membership, relation
 from ..event import COLORS, Array, Event
 from ..geometry import constant, hinge, length, mean, namespace, pairwise, slots, total
+from ..motion import over_time, speeds
 from ..scene import EDGE, LARGE, SMALL, one_hot_colors, random_sizes
 from ..streams import Streams
 from .arrangement import cornered
@@ -22,7 +23,7 @@ from .proximity import closest_to_colour
 from .quantity import quantity
 from .social import beside, missing, off_the_wall, pair_of, pushed
 from .spatial import around, at, offset, reference, ring
-from .temporal import at_speed, mixed, over_time, recognised, speeds
+from .temporal import at_speed, mixed, recognised
 
 Family: TypeAlias = Callable[[np.random.Generator], Concept]
 

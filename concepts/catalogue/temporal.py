@@ -136,6 +136,7 @@ def orbit(event: Event, references: Array) -> Array:
 
 def at_speed(low: float, high: float, turn: float = 1.0) -> Proposal:
     """Curves at a constant speed in [low, high], which turn by ``turn`` radians per second at most."""
+
     def propose(streams: Streams, event: Event, references: Array) -> np.ndarray:
         speed = streams.uniform("speed", event.present.shape[1], low=low, high=high)
         return wander(streams, event.initial, speed, duration(event), turn=turn)

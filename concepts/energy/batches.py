@@ -195,7 +195,9 @@ class Curriculum:
         return Problem(
             demonstrations,
             queries,
-            *paths,
+            paths[0],
+            paths[1],
+            paths[2],
             cast(weights),
             cast(shown_recognise),
             cast(own[:, 0]),

@@ -6,12 +6,17 @@ demonstrations have low energy, and contrary events, made from the demonstration
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .sampler import Energy
-from .scene import Example
+from .scene import Example, Scene
+
+CodedEnergy: TypeAlias = Callable[[Scene, Tensor, Tensor, Tensor], Tensor]
+"""Maps (scene, positions, attention, code) to energies, (B,)."""
 
 THRESHOLD = 0.1
 """An event with less energy than this satisfies the concept, in the model's judgement."""
@@ -47,7 +52,7 @@ class CodeSteps(nn.Module):
 
 
 def demonstration_loss(
-    energy: Energy,
+    energy: CodedEnergy,
     demonstrations: Example,
     contraries: Example,
     weights: Float[Tensor, "b k"],
@@ -71,7 +76,7 @@ def demonstration_loss(
 
 
 def code_step(
-    energy: Energy,
+    energy: CodedEnergy,
     size: Tensor,
     demonstrations: Example,
     contraries: Example,

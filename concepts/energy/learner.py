@@ -21,7 +21,7 @@ from .encoder import Encoder
 from .inference import CodeSteps, code_step, contraries_of, contrary, surprise
 from .network import NetworkConfig, RelationalEnergy
 from .paper import PaperEnergy
-from .sampler import LOGIT_NOISE, POSITION_NOISE, StepSizes, Unknowns, step
+from .sampler import StepSizes, Unknowns, noise_like, step
 from .scene import Scene
 
 _POSITION_WEIGHT = 2.0
@@ -86,8 +86,14 @@ def kernels(networks: Networks, compiled: bool) -> Kernels:
     def advance_code(*arguments: object) -> Tensor:
         return code_step(networks.energy, *arguments)  # type: ignore[arg-type]
 
-    def advance(*arguments: object) -> Unknowns:
-        return step(networks.energy, *arguments)  # type: ignore[arg-type]
+    def advance(
+        sizes: tuple[Tensor, Tensor, Tensor],
+        scene: Scene,
+        unknowns: Unknowns,
+        code: Tensor,
+        noise: tuple[Tensor, Tensor],
+    ) -> Unknowns:
+        return step(lambda s, x, a: networks.energy(s, x, a, code), sizes, scene, unknowns, noise)
 
     functions = (encode, advance_code, advance, networks.energy.forward)
     if compiled:
@@ -172,10 +178,7 @@ def meta_loss(
     unknowns, scene = first_guess(problem, generator), problem.query.scene
     distance = entropy = torch.zeros_like(codes[:, 0])
     for index in range(objective.inner_steps):
-        noise = tuple(
-            scale * torch.randn(part.shape, generator=generator, device=part.device)
-            for scale, part in ((POSITION_NOISE, unknowns.positions), (LOGIT_NOISE, unknowns.logits))
-        )
+        noise = noise_like(unknowns, generator)
         unknowns = run.step(networks.steps.at(index), scene, unknowns, codes, noise)
         share = 2 * (index + 1) / (objective.inner_steps * (objective.inner_steps + 1))
         far, wrong = reconstruction(unknowns, problem)

@@ -364,7 +364,7 @@ def save_pools(pools: dict[int, Pool], path: Path) -> None:
     }
     meta = {steps: [asdict(source) for source in pool.sources] for steps, pool in pools.items()}
     temporary = path.with_suffix(".tmp.npz")
-    np.savez(temporary, meta=np.array(json.dumps(meta)), **arrays)
+    np.savez(temporary, **(arrays | {"meta": np.array(json.dumps(meta))}))  # type: ignore[arg-type]
     temporary.replace(path)
 
 

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from .scene import Scene
 
-Energy: TypeAlias = Callable[[Scene, Tensor, Tensor, Tensor], Tensor]
+Energy: TypeAlias = Callable[[Scene, Tensor, Tensor], Tensor]
+"""Maps (scene, positions, attention) to energies, (B,): an energy whose code is given."""
 
 LONGEST_STEP = 0.5
 """Largest change of a coordinate in one step, in units of the plane."""
@@ -74,14 +75,25 @@ def smoothing(steps: int, like: Tensor) -> Float[Tensor, "t t"]:
     return torch.minimum(times[:, None], times) / steps
 
 
-def gradients(energy: Energy, scene: Scene, unknowns: Unknowns, code: Tensor) -> tuple[Tensor, Tensor]:
+def gradients(energy: Energy, scene: Scene, unknowns: Unknowns) -> tuple[Tensor, Tensor]:
     """Gradients of the energy by positions, (B, T+1, N, 2), and logits, (B, N)."""
 
     def total(positions: Tensor, logits: Tensor) -> Tensor:
         now = unknowns._replace(positions=positions, logits=logits)
-        return energy(scene, positions, now.attention(scene), code).sum()
+        return energy(scene, positions, now.attention(scene)).sum()
 
     return torch.func.grad(total, argnums=(0, 1))(unknowns.positions, unknowns.logits)
+
+
+def noise_like(
+    unknowns: Unknowns, generator: torch.Generator, scale: float = 1.0
+) -> tuple[Float[Tensor, "batch frames n 2"], Float[Tensor, "batch n"]]:
+    """Noise for one step, of positions and of logits."""
+    positions, logits = (
+        torch.randn(part.shape, generator=generator, dtype=part.dtype, device=part.device)
+        for part in (unknowns.positions, unknowns.logits)
+    )
+    return scale * POSITION_NOISE * positions, scale * LOGIT_NOISE * logits
 
 
 def step(
@@ -89,20 +101,18 @@ def step(
     sizes: tuple[Tensor, Tensor, Tensor],
     scene: Scene,
     unknowns: Unknowns,
-    code: Tensor,
     noise: tuple[Tensor, Tensor],
 ) -> Unknowns:
     """One step downhill.
 
     Args:
-        energy: Maps (scene, positions, attention, code) to energies, (B,).
+        energy: Maps (scene, positions, attention) to energies, (B,).
         sizes: See ``StepSizes.at``.
         scene: Who is there.
         unknowns: Where the optimisation stands.
-        code: Concept codes, (B, D).
         noise: Standard normal numbers like positions and logits, scaled.
     """
-    by_position, by_logit = gradients(energy, scene, unknowns, code)
+    by_position, by_logit = gradients(energy, scene, unknowns)
     later = by_position[:, 1:]
     count = later.shape[1]
     spread = torch.einsum("st,btnd->bsnd", smoothing(count, later), later)

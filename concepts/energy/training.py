@@ -65,17 +65,21 @@ class TrainConfig:
 
 
 TINY = TrainConfig(
-    steps=300,
-    tasks=16,
+    steps=240,
+    tasks=12,
     moving_every=0,
+    rate=4e-3,
+    warmup=50,
+    average=0.98,
     compiled=False,
-    save_every=100,
+    save_every=60,
     network=NetworkConfig(code=8, pair=24, message=8, node=32),
     pool=PoolConfig(
-        rows=256, pair_rows=0, drawn=0, concepts=("near", "left_of", "centre_of", "red", "large", "leftmost")
+        rows=256, pair_rows=0, drawn=0, width=6, concepts=("at", "near", "far", "cluster", "closest")
     ),
+    batch=BatchConfig(turned=0.0, recoloured=0.0, swapped=0.0),
 )
-"""Six easy concepts in less than two minutes: for tests, and for a first look."""
+"""Five easy concepts in less than two minutes: for tests, and for a first look."""
 
 CPU = TrainConfig()
 """All concepts, in three hours on two cores."""
@@ -158,7 +162,7 @@ class Trainer:
         for steps, size in sizes.items():
             outcome, kinds = self._outcome(steps, size)
             # A batch with a course of time is smaller; each problem counts the same.
-            (outcome.loss * (size / self.config.tasks)).backward()
+            torch.autograd.backward(outcome.loss * (size / self.config.tasks))
             terms.append(outcome.terms)
             raws.append(outcome.raw)
             failures.append((steps, kinds, outcome.each.cpu().numpy()))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-
 from conceptgym.concepts.energy.network import NetworkConfig, RelationalEnergy
 from conceptgym.concepts.energy.paper import PaperEnergy
 from conceptgym.concepts.energy.scene import Example, Scene

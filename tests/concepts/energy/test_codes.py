@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-
 from conceptgym.concepts.energy.codes import (
     MARGIN,
     ConceptCode,
@@ -68,7 +67,7 @@ def test_formulas_nest_in_the_order_of_their_codes() -> None:
 
 def test_gradients_reach_every_term() -> None:
     parts = torch.tensor([0.2, 0.3, 0.1], dtype=torch.float64, requires_grad=True)
-    combined((A | B) & ~C, list(parts)).backward()
+    torch.autograd.backward(combined((A | B) & ~C, list(parts)))
     assert parts.grad is not None
     assert (parts.grad[:2] > 0).all() and parts.grad[2] == -1
 

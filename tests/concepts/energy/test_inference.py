@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
-
 from conceptgym.concepts.energy.inference import (
     THRESHOLD,
     code_step,
@@ -14,13 +12,16 @@ from conceptgym.concepts.energy.inference import (
     surprise,
 )
 from conceptgym.concepts.energy.scene import Scene
+from torch import Tensor
 
 from .scenes import codes, energy, example
 
 
 def test_surprise_and_contrary_meet_at_the_threshold() -> None:
     at = torch.tensor([0.0, THRESHOLD, 1e6], dtype=torch.float64)
-    torch.testing.assert_close(surprise(at)[:2], torch.tensor([0.0, 2.0], dtype=torch.float64).clamp(min=1).log())
+    torch.testing.assert_close(
+        surprise(at)[:2], torch.tensor([0.0, 2.0], dtype=torch.float64).clamp(min=1).log()
+    )
     assert surprise(at)[2] > 10 and contrary(at)[2] < 1e-6
     assert abs(float(contrary(at)[1]) - 0.693) < 0.01 and contrary(at)[0] > 4
 

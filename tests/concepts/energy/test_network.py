@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-
 from conceptgym.concepts.energy.network import motions, relations
 from conceptgym.concepts.energy.scene import Example, Scene
 

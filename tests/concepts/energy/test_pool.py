@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from conceptgym.concepts import CATALOGUE, shapes
+from conceptgym.concepts import CATALOGUE, Event, shapes
 from conceptgym.concepts.catalogue import families
 from conceptgym.concepts.energy.batches import BatchConfig, Curriculum, hits_held_out
 from conceptgym.concepts.energy.pool import (
@@ -31,10 +30,12 @@ def pools() -> dict[int, Pool]:
     return build_pools(SMALL, progress=False)
 
 
-SMALL = PoolConfig(rows=24, pair_rows=8, drawn=6, drawn_rows=12, concepts=("near", "square", "red", "slow", "one"))
+SMALL = PoolConfig(
+    rows=24, pair_rows=8, drawn=6, drawn_rows=12, concepts=("near", "square", "red", "slow", "one")
+)
 
 
-def scenes(name: str, rows: int = 64):  # noqa: ANN201
+def scenes(name: str, rows: int = 64) -> tuple[Event, Event]:
     """Scenes to act in, and a solution of each."""
     return Task(CATALOGUE[name]).scenes(streams_from(np.random.default_rng(0), rows))
 
@@ -42,7 +43,9 @@ def scenes(name: str, rows: int = 64):  # noqa: ANN201
 def test_the_nearest_solution_of_near_is_the_nearest_point_of_the_disc() -> None:
     start, _ = scenes("near")
     found = nearest_solution(CATALOGUE["near"], start)
-    agent, reference = ((start.positions[:, 1] * m[..., None]).sum(1) for m in (start.movable, start.attention))
+    agent, reference = (
+        (start.positions[:, 1] * m[..., None]).sum(1) for m in (start.movable, start.attention)
+    )
     way = agent - reference
     wanted = reference + 0.2 * way / np.linalg.norm(way, axis=1, keepdims=True)
     arrived = (found[:, 1] * start.movable[..., None]).sum(1)
@@ -54,7 +57,9 @@ def test_nearest_solutions_satisfy_and_are_no_farther_than_a_drawn_one(name: str
     start, solution = scenes(name)
     found = nearest_solution(CATALOGUE[name], start)
     assert (CATALOGUE[name].error(start.replace(positions=found)) <= 2e-3).mean() > 0.9
-    far, drawn = (np.sqrt(((p - start.positions) ** 2).sum((1, 2, 3))).mean() for p in (found, solution.positions))
+    far, drawn = (
+        np.sqrt(((p - start.positions) ** 2).sum((1, 2, 3))).mean() for p in (found, solution.positions)
+    )
     assert far <= 1.02 * drawn
     fixed = ~start.movable[:, None, :, None] | (np.arange(found.shape[1]) == 0)[:, None, None]
     assert np.where(fixed, np.abs(found - start.positions), 0).max() == 0

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor
-
 from conceptgym.concepts.energy.sampler import (
     LARGEST_STEP,
     LONGEST_STEP,
+    Energy,
     StepSizes,
     Unknowns,
     smoothing,
     step,
 )
 from conceptgym.concepts.energy.scene import Scene
+from torch import Tensor
 
 from .scenes import codes, energy, example
 
@@ -22,6 +22,12 @@ from .scenes import codes, energy, example
 def quiet(unknowns: Unknowns) -> tuple[Tensor, Tensor]:
     """No noise."""
     return torch.zeros_like(unknowns.positions), torch.zeros_like(unknowns.logits)
+
+
+def bound() -> Energy:
+    """A random energy with codes."""
+    network = energy()
+    return lambda scene, positions, attention: network(scene, positions, attention, codes(len(attention)))
 
 
 def start(recognise: list[float], steps: int = 1) -> tuple[Scene, Unknowns]:
@@ -34,7 +40,7 @@ def start(recognise: list[float], steps: int = 1) -> tuple[Scene, Unknowns]:
 def test_only_what_may_change_changes() -> None:
     scene, before = start([0.0, 1.0], steps=3)
     sizes = tuple(torch.tensor(5.0, dtype=torch.float64) for _ in range(3))
-    after = step(energy(), sizes, scene, before, codes(2), quiet(before))  # type: ignore[arg-type]
+    after = step(bound(), sizes, scene, before, quiet(before))  # type: ignore[arg-type]
     moved = (after.positions - before.positions).abs().sum(-1)
     assert moved[0, 1:, 0].min() > 0, "the agent moves at every later state"
     assert moved[0, 0].max() == 0 and moved[0, :, 1:].max() == 0 and moved[1].max() == 0
@@ -46,11 +52,11 @@ def test_only_what_may_change_changes() -> None:
 def test_steps_are_bounded_however_steep_the_energy() -> None:
     scene, before = start([0.0, 1.0])
 
-    def steep(scene: Scene, positions: Tensor, attention: Tensor, code: Tensor) -> Tensor:
+    def steep(scene: Scene, positions: Tensor, attention: Tensor) -> Tensor:
         return 1e6 * (positions.sum((1, 2, 3)) + attention.sum(1))
 
     one = torch.tensor(1.0, dtype=torch.float64)
-    after = step(steep, (one, one, one), scene, before, codes(2), quiet(before))
+    after = step(steep, (one, one, one), scene, before, quiet(before))
     assert (after.positions - before.positions).abs().max() == pytest.approx(LONGEST_STEP)
     assert (after.logits - before.logits).abs().max() == pytest.approx(LARGEST_STEP)
 
@@ -60,12 +66,12 @@ def test_descent_finds_the_minimum_of_a_known_energy() -> None:
     scene, unknowns = start([0.0], steps=4)
     goal = torch.tensor([0.2, -0.1], dtype=torch.float64)
 
-    def known(scene: Scene, positions: Tensor, attention: Tensor, code: Tensor) -> Tensor:
+    def known(scene: Scene, positions: Tensor, attention: Tensor) -> Tensor:
         return ((positions[:, 1:, 0] - goal) ** 2).sum(-1).mean(1)
 
     sizes = tuple(torch.tensor(size, dtype=torch.float64) for size in (0.3, 0.1, 1.0))
     for _ in range(40):
-        unknowns = step(known, sizes, scene, unknowns, codes(1), quiet(unknowns))  # type: ignore[arg-type]
+        unknowns = step(known, sizes, scene, unknowns, quiet(unknowns))  # type: ignore[arg-type]
     assert (unknowns.positions[:, 1:, 0] - goal).abs().max() < 1e-3
 
 
@@ -73,12 +79,12 @@ def test_identification_finds_the_minimum_of_a_known_energy() -> None:
     scene, unknowns = start([1.0])
     wanted = torch.tensor([0.0, 0, 1, 1, 0], dtype=torch.float64)
 
-    def known(scene: Scene, positions: Tensor, attention: Tensor, code: Tensor) -> Tensor:
+    def known(scene: Scene, positions: Tensor, attention: Tensor) -> Tensor:
         return ((attention - wanted) ** 2).sum(1)
 
     sizes = tuple(torch.tensor(size, dtype=torch.float64) for size in (0.3, 0.1, 9.0))
     for _ in range(10):
-        unknowns = step(known, sizes, scene, unknowns, codes(1), quiet(unknowns))  # type: ignore[arg-type]
+        unknowns = step(known, sizes, scene, unknowns, quiet(unknowns))  # type: ignore[arg-type]
     assert ((unknowns.attention(scene) > 0.5).double() == wanted).all()
 
 

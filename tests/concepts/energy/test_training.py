@@ -14,11 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
 from conceptgym.concepts.energy.network import NetworkConfig
 from conceptgym.concepts.energy.pool import Pool, PoolConfig, build_pools
 from conceptgym.concepts.energy.storage import load_tensors
-from conceptgym.concepts.energy.training import TINY, Trainer, TrainConfig, learning_rate
+from conceptgym.concepts.energy.training import TINY, TrainConfig, Trainer, learning_rate
 
 SMALLEST = replace(
     TINY,
@@ -31,6 +30,7 @@ SMALLEST = replace(
     network=NetworkConfig(code=4, pair=8, message=4, node=8),
     pool=PoolConfig(rows=16, pair_rows=0, drawn=2, drawn_rows=8, concepts=("near", "red", "slow")),
 )
+
 
 @pytest.fixture(scope="module")
 def pools() -> dict[int, Pool]:
