@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,7 +25,9 @@ def _console() -> Console:
 
 
 def demo(out: Path = Path("out"), seed: int = 0, episodes: int = 100) -> None:
-    """Let an expert bring eight concepts about: a table here, pictures and a GIF under --out.
+    """Let an expert bring eight concepts about, and the shipped energy infer six from demonstrations.
+
+    Tables here, pictures and GIFs under --out.
 
     Args:
         out: Folder for the pictures.
@@ -33,7 +36,7 @@ def demo(out: Path = Path("out"), seed: int = 0, episodes: int = 100) -> None:
     """
     from tqdm import tqdm
 
-    from .evaluation.demo import EIGHT, run_demo
+    from .evaluation.demo import EIGHT, INFERRED, run_demo, run_learned
 
     table = Table("concept", "what it means", "expert", "random")
     for shown in tqdm(run_demo(out, seed, episodes), total=len(EIGHT), unit="concept", leave=False):
@@ -45,6 +48,16 @@ def demo(out: Path = Path("out"), seed: int = 0, episodes: int = 100) -> None:
     console.print(
         f"episodes satisfied at their end, of {episodes}; see {out / 'demo.gif'} and the pictures beside it"
     )
+    if find_spec("torch") is None:
+        console.print("the learned energy is left out: it needs torch, pip install 'conceptgym[torch]'")
+        return
+    learned = Table(
+        "inferred from five demonstrations", "mode", "right, of 5 fresh scenes", "residual energy"
+    )
+    for one in tqdm(run_learned(out, seed), total=len(INFERRED), unit="concept", leave=False):
+        learned.add_row(one.concept, one.mode, f"{one.success:.0%}", f"{one.residual:.3f}")
+    console.print(learned)
+    console.print(f"pictures and films of what the energy made of them: {out / 'learned-*.gif'}")
 
 
 def envs(
@@ -224,9 +237,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(__version__)
         return 0
     commands, prog = {**COMMANDS, **{group: _group_help(group) for group in GROUPS}}, "conceptgym"
-    if words and words[0] in GROUPS:
-        commands, prog, words = GROUPS[words[0]](), f"conceptgym {words[0]}", words[1:]
     try:
+        if words and words[0] in GROUPS:
+            commands, prog, words = GROUPS[words[0]](), f"conceptgym {words[0]}", words[1:]
         tyro.extras.subcommand_cli_from_dict(
             commands, prog=prog, args=words or ["--help"], description=_DESCRIPTION
         )
@@ -235,7 +248,11 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, TypeError) as error:
         print(f"conceptgym: {error}", file=sys.stderr)
         return 2
-    except (OSError, gymnasium.error.Error) as error:
+    except ImportError as error:
+        hint = "pip install 'conceptgym[train]'" if "conceptgym[" not in str(error) else ""
+        print(f"conceptgym: {error} {hint}".rstrip(), file=sys.stderr)
+        return 1
+    except (OSError, FloatingPointError, gymnasium.error.Error) as error:
         print(f"conceptgym: {error}", file=sys.stderr)
         return 1
     return 0

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from .concepts.energy.training import PRESETS, TrainConfig, Trainer
+from .concepts.energy.training import PRESETS, TrainConfig, Trainer, workers
 
 
 def train_with(preset: str) -> Callable[..., None]:
@@ -40,9 +40,10 @@ def train_with(preset: str) -> Callable[..., None]:
         from .concepts.release import release
 
         torch.set_num_threads(threads)
-        log = tensorboard_log(out / "logs") if tensorboard else None
+        first = workers().rank == 0
+        log = tensorboard_log(out / "logs") if tensorboard and first else None
         trainer: Trainer = train(config, out, device=device, data=data, jobs=jobs, log=log)
-        if trainer.workers.rank == 0:
+        if first:
             path = out / "energy.safetensors"
             release(trainer).save(path)
             Console().print(f"{path} and its card: {trainer.step} steps")

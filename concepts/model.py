@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -48,6 +48,15 @@ class Search:
     steps: int = 10
     particles: int = 4
     spread: float = 0.15
+
+    def __post_init__(self) -> None:
+        """Checks the numbers.
+
+        Raises:
+            ValueError: Fewer than one step or particle, or a spread that is negative or not finite.
+        """
+        if self.steps < 1 or self.particles < 1 or not 0 <= self.spread < np.inf:
+            raise ValueError(f"{self}: steps and particles are 1 at least, the spread is not negative")
 
 
 class Found(NamedTuple):
@@ -100,7 +109,7 @@ class ConceptModel:
         demonstrations: Event,
         *,
         steps: int | None = None,
-        encoder: bool = True,
+        encoder: bool | None = None,
         generator: torch.Generator | None = None,
     ) -> ConceptCode:
         """Infers the codes of action and argument from demonstrations, by descent on their loss.
@@ -109,31 +118,40 @@ class ConceptModel:
             demonstrations: k events that satisfy the concept, positions (k, T+1, N, 2), or those of
                 B concepts, (B, k, T+1, N, 2). Any number k >= 1; five are usual.
             steps: Steps of the optimisation; by default as many as in training.
-            encoder: Whether it starts at the encoder's guess, or at a point learned for all concepts.
+            encoder: Whether it starts at the encoder's guess, or at a point learned for all concepts;
+                by default as in training.
             generator: Randomness of the contrary events; by default seeded with 0.
 
         Raises:
-            ValueError: No demonstrations, NaN, or arrays that do not fit together.
+            ValueError: No demonstrations, NaN, or arrays that do not fit together; or demonstrations
+                to act and demonstrations to point in one batch, which are to be inferred apart.
             TypeError: Not an event.
         """
+        if steps is not None and steps < 0:
+            raise ValueError(f"steps is {steps}, expected 0 or more")
         many = demonstrations.positions.ndim == 5 if isinstance(demonstrations, Event) else False
         example, k = self._demonstrations(demonstrations, many)
         draw = self._generator(generator)
         wanted = self.objective.code_steps if steps is None else steps
         acted = example
         pointed = example.recognised()
-        moving = bool(example.scene.movable.any())
+        acts = example.scene.movable.any(1)
+        moving = bool(acts.any())
+        if moving and not bool(acts.all()):
+            raise ValueError("some demonstrations move somebody, others do not: infer them apart")
         if moving:
-            still = pointed.scene._replace(seconds=torch.zeros_like(pointed.scene.seconds))
-            pointed = Example(still, example.positions[:, :1].repeat(1, 2, 1, 1), example.attention)
+            pointed = first_state(example)
         weights = torch.ones(len(example.attention) // k, k, device=self.device)
         found = [
-            self._infer(view, weights, recognise, wanted, encoder, draw)
+            self._infer(view, weights, recognise, wanted, self._starts_at_encoder(encoder), draw)
             for view, recognise in ((acted if moving else pointed, not moving), (pointed, True))
         ]
         (w_x, first), (w_a, second) = found
         code = ConceptCode(w_x, w_a, torch.stack([first, second], dim=-1))
         return code if many else replace(code, w_x=w_x[0], w_a=w_a[0], residual=code.residual[0])
+
+    def _starts_at_encoder(self, encoder: bool | None) -> bool:
+        return self.objective.encoder if encoder is None else encoder
 
     def _demonstrations(self, demonstrations: Event, many: bool) -> tuple[Example, int]:
         event = _checked(demonstrations)
@@ -189,15 +207,20 @@ class ConceptModel:
         example = read(_flat(checked), self.device)
         example = self._viewed(example, mode)
         with torch.no_grad():
-            return self._formula_energy(code, example, mode)(*example).reshape(batch)
+            return self._formula_energy(code, example, mode, None)(*example).reshape(batch)
 
     def _viewed(self, example: Example, mode: str) -> Example:
         if mode not in ("generate", "identify"):
             raise ValueError(f"mode is {mode!r}, expected 'generate' or 'identify'")
         return example if mode == "generate" else example.recognised()
 
-    def _formula_energy(self, formula: Formula, example: Example, mode: str) -> _FormulaEnergy:
-        """The energy of a formula in these scenes; arguments that are concepts are identified first."""
+    def _formula_energy(
+        self, formula: Formula, example: Example, mode: str, generator: torch.Generator | None
+    ) -> _FormulaEnergy:
+        """The energy of a formula in these scenes; arguments that are concepts are identified first.
+
+        With a generator, so is whom a code is about in the scenes to act in where nobody is attended.
+        """
         width, batch = example.attention.shape[1], len(example.attention)
         codes, targets = [], []
         for leaf in leaves(formula):
@@ -206,7 +229,17 @@ class ConceptModel:
                 raise ValueError(f"there are {len(vector)} codes for {batch} events: give one, or one each")
             codes.append(vector.expand(batch, -1))
             targets.append(self._target(leaf, example, width))
+            if leaf.target is None and mode == "generate" and generator is not None:
+                targets[-1] = self._whom(leaf, example, generator)
         return _FormulaEnergy(self.networks, formula, mode, codes, targets)
+
+    def _whom(self, leaf: ConceptCode, example: Example, generator: torch.Generator) -> Tensor | None:
+        """The attention, where there is none whom the code itself points out; None if it is all said."""
+        empty = example.attention.sum(1) == 0
+        if not bool(empty.any()):
+            return None
+        found = self._search(first_state(example), leaf, "identify", Search(10, 1), generator)
+        return torch.where(empty[:, None], (found.attention > 0.5).float(), example.attention)
 
     def _target(self, leaf: ConceptCode, example: Example, width: int) -> Tensor | None:
         if leaf.target is None:
@@ -216,6 +249,8 @@ class ConceptModel:
                 raise ValueError(
                     f"the mask has {leaf.target.shape[-1]} entries, but the scene has {width} entities"
                 )
+            if leaf.target.ndim == 2 and len(leaf.target) not in (1, len(example.attention)):
+                raise ValueError(f"there are {len(leaf.target)} masks for {len(example.attention)} events")
             return leaf.target.to(self.device).expand(len(example.attention), -1)
         first = first_state(example)
         found = self._search(first, leaf.target, "identify", Search(), self._generator(None))
@@ -249,7 +284,7 @@ class ConceptModel:
         event = _checked(scene)
         if event.positions.shape[-3] < 2:
             raise ValueError("the scene has one state only: repeat it, as generation changes the later ones")
-        if not bool(np.asarray(event.movable.any(-1)).all()):
+        if not bool(event.movable.any(-1).all()):
             raise ValueError("in a scene nothing is movable: mark what generation may move")
         found = self.search(event, code, "generate", search, generator)
         return written(event, found.positions)
@@ -291,22 +326,13 @@ class ConceptModel:
             ValueError: As for those.
         """
         event = _checked(scene)
-        if search.steps < 1 or search.particles < 1:
-            raise ValueError(f"{search}: steps and particles are 1 at least")
-        example = read(_flat(event), self.device)
-        draw = self._generator(generator)
-        if mode == "generate":
-            empty = (example.attention * example.scene.candidates).sum(1) == 0
-            if bool(empty.any()):
-                found = self._search(first_state(example), code, "identify", Search(10, 1), draw)
-                mask = (found.attention > 0.5).float()
-                example = example._replace(attention=torch.where(empty[:, None], mask, example.attention))
-        return self._search(self._viewed(example, mode), code, mode, search, draw)
+        example = self._viewed(read(_flat(event), self.device), mode)
+        return self._search(example, code, mode, search, self._generator(generator))
 
     def _search(
         self, example: Example, formula: Formula, mode: str, search: Search, generator: torch.Generator
     ) -> Found:
-        energy = self._formula_energy(formula, example, mode).repeated(search.particles)
+        energy = self._formula_energy(formula, example, mode, generator).repeated(search.particles)
         batch = len(example.attention)
         unknowns, scene = self._first_guess(example, mode, search, generator)
         path = [unknowns]
@@ -388,9 +414,9 @@ class ConceptModel:
         card_path = target.with_suffix(".json")
         if not card_path.is_file():
             raise FileNotFoundError(f"there is no card {card_path} beside the weights")
-        card = json.loads(card_path.read_text())
+        card = _card(card_path)
         for part in ("network", "objective"):
-            if card.get(part) != json.loads(meta[part]):
+            if part not in meta or card.get(part) != json.loads(meta[part]):
                 raise ValueError(f"the card {card_path} disagrees with the weights about {part!r}")
         config, objective = NetworkConfig(**card["network"]), Objective(**card["objective"])
         with torch.random.fork_rng():
@@ -429,6 +455,21 @@ class _FormulaEnergy:
         codes = [code.repeat(count, 1) for code in self.codes]
         targets = [None if target is None else target.repeat(count, 1) for target in self.targets]
         return replace(self, codes=codes, targets=targets)
+
+
+def _card(path: Path) -> dict[str, Any]:
+    """Reads a card.
+
+    Raises:
+        ValueError: It is no JSON object.
+    """
+    try:
+        card = json.loads(path.read_text())
+    except json.JSONDecodeError as error:
+        raise ValueError(f"the card {path} is no JSON: {error}") from error
+    if not isinstance(card, dict):
+        raise ValueError(f"the card {path} is no JSON object")
+    return card
 
 
 def marked(nodes: Tensor, mask: Tensor) -> Tensor:

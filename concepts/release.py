@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,30 +12,12 @@ WEIGHTS = Path(__file__).parent / "energy" / "weights" / "energy-v1.safetensors"
 """The shipped weights; the card lies beside them."""
 
 
-def commit() -> str:
-    """The commit of the working tree, "unknown" outside of one; "+" says that files had changed."""
-    folder = str(Path(__file__).parent)
-    try:
-        name = subprocess.run(
-            ["git", "-C", folder, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
-        ).stdout.strip()
-        changed = subprocess.run(
-            ["git", "-C", folder, "status", "--porcelain", "--untracked-files=no"],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return name + ("+" if changed else "")
-
-
 def release(trainer: Trainer) -> ConceptModel:
     """The model of a training run, with averaged parameters and a card that says where it comes from."""
     card = {
         "training": asdict(trainer.config),
         "steps": trainer.step,
-        "commit": commit(),
+        "commits": trainer.commits,
         "data_seed": trainer.config.pool.seed,
         "parameters": sum(p.numel() for p in trainer.networks.parameters()),
     }

@@ -1,7 +1,6 @@
 """Formulas of codes against the ground truth: and, or, not, and concepts that pick an argument.
 
-The codes of a formula come from demonstrations of each concept on its own; nothing has ever shown
-the model two of them together.
+The codes of a formula come from demonstrations of each concept on its own.
 """
 
 from __future__ import annotations

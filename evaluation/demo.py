@@ -91,6 +91,46 @@ def mosaic(films: list[list[np.ndarray]], columns: int) -> list[np.ndarray]:
     ]
 
 
+@dataclass(frozen=True)
+class Learned:
+    """What the shipped energy makes of one concept.
+
+    Attributes:
+        concept: Its name.
+        mode: "generate" or "identify".
+        success: Share of fresh scenes in which the truth is satisfied.
+        residual: Mean energy of the demonstrations under the inferred code.
+    """
+
+    concept: str
+    mode: str
+    success: float
+    residual: float
+
+
+INFERRED: tuple[tuple[str, str], ...] = (
+    ("near", "generate"),
+    ("between", "generate"),
+    ("cluster", "generate"),
+    ("near", "identify"),
+    ("red", "identify"),
+    ("closest", "identify"),
+)
+"""Concepts that the shipped energy infers from five demonstrations in the demonstration."""
+
+
+def run_learned(out: Path, seed: int = 0) -> Iterator[Learned]:
+    """Infers each concept from five demonstrations, acts or points, and writes a PNG and a GIF of it."""
+    from ..concepts.release import load_pretrained
+    from .showing import exhibit, write_exhibit
+
+    model = load_pretrained()
+    for name, mode in INFERRED:
+        made = exhibit(model, get(name), mode, seed=seed)
+        write_exhibit(made, out, f"learned-{name}-{mode}")
+        yield Learned(name, mode, made.success, made.residual)
+
+
 def run_demo(out: Path, seed: int = 0, episodes: int = 100) -> Iterator[Shown]:
     """Films and counts the eight concepts, and writes pictures and a GIF under ``out``."""
     films = []

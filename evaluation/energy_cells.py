@@ -10,7 +10,6 @@ import zlib
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 
 from ..concepts.concept import Concept, Identification
 from ..concepts.energy.codes import ConceptCode
@@ -34,17 +33,17 @@ class Protocol:
         search: Search of generation and identification; the model's default if None.
         seed: Seeds demonstrations and scenes.
         code_steps: Steps of the code's optimisation; the model's default if None.
-        encoder: Whether that starts at the encoder's guess.
+        encoder: Whether that starts at the encoder's guess; as in training if None.
     """
 
-    sets: int = 50
-    scenes: int = 10
+    sets: int = 500
+    scenes: int = 1
     k: int = 5
     n_entities: tuple[int, int] | None = None
     search: Search | None = None
     seed: int = 1_000_000
     code_steps: int | None = None
-    encoder: bool = True
+    encoder: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -85,12 +84,18 @@ def _rng(name: str, purpose: str, seed: int) -> np.random.Generator:
 
 
 def entity_limits(part: object, argument: object, wanted: tuple[int, int] | None) -> tuple[int, int] | None:
-    """The wanted range of entities, as far as the concept takes them."""
+    """The wanted range of entities, as far as the concept takes them.
+
+    Raises:
+        ValueError: The concept takes none of these numbers.
+    """
     if wanted is None:
         return None
     least, most = least_entities(part, argument), most_entities(part, argument)  # type: ignore[arg-type]
-    low = min(max(wanted[0], least), most)
-    return low, max(low, min(wanted[1], most))
+    low, high = max(wanted[0], least), min(wanted[1], most)
+    if low > high:
+        raise ValueError(f"the concept takes {least} to {most} entities, not {wanted}")
+    return low, high
 
 
 def demonstration_sets(task: Task | Concept, mode: str, protocol: Protocol) -> Event:
@@ -160,7 +165,6 @@ def identification_cell(
 
 def concept_cell(model: ConceptModel, concept: Concept, mode: str, protocol: Protocol) -> Score:
     """Success at a concept in one mode."""
-    torch.manual_seed(0)
     if mode == "generate":
         return generation_cell(model, Task(concept), protocol)
     return identification_cell(model, concept, protocol)

@@ -15,6 +15,9 @@ from ..envs.files import written_atomically
 from .energy_tables import FULL, TABLES, Row, Size, Table, timings
 from .speed import machine
 
+PROTOCOL = 2
+"""Counts up when a table changes its meaning, so that older figures are measured anew."""
+
 
 def _cell(row: Row) -> dict[str, object]:
     low, high = row.score.interval
@@ -33,7 +36,7 @@ def _cell(row: Row) -> dict[str, object]:
 def measured(model: ConceptModel, table: Table, size: Size, folder: Path, weights: str) -> dict[str, object]:
     """The table as data: from its file, if it is of the same weights and size, else measured now."""
     path = folder / f"{table.name}.json"
-    key = {"weights": weights, "size": asdict(size)}
+    key = {"weights": weights, "size": asdict(size), "protocol": PROTOCOL}
     if path.exists():
         known = json.loads(path.read_text())
         if known["key"] == key:

@@ -11,7 +11,9 @@ import torch
 
 from ..concepts.catalogue import CATALOGUE
 from ..concepts.concept import Concept
+from ..concepts.event import MAX_ENTITIES
 from ..concepts.model import ConceptModel, Search
+from ..concepts.sampling import least_entities, most_entities
 from ..concepts.task import Task, pairs
 from .composition import FORMULAS, composition_cell
 from .energy_baselines import BASELINES, baseline_cell
@@ -30,9 +32,9 @@ class Size:
         pooled: Sets of demonstrations of each concept, in a cell over many concepts.
     """
 
-    sets: int = 50
-    scenes: int = 10
-    pooled: int = 5
+    sets: int = 500
+    scenes: int = 1
+    pooled: int = 50
 
     def single(self) -> Protocol:
         """The protocol of a cell of one concept."""
@@ -43,7 +45,7 @@ class Size:
         return Protocol(sets=self.pooled, scenes=self.scenes)
 
 
-FULL, QUICK = Size(), Size(sets=10, pooled=1)
+FULL, QUICK = Size(), Size(sets=100, pooled=10)
 
 
 @dataclass(frozen=True)
@@ -155,8 +157,22 @@ def by_particles(model: ConceptModel, size: Size) -> Iterator[Row]:
 def by_entities(model: ConceptModel, size: Size) -> Iterator[Row]:
     """Success by number of entities in the scene; demonstrations have four to seven."""
     for low, high in ((3, 3), (4, 7), (8, 10), (12, 14)):
-        for row in over_static(model, replace(size.shared(), n_entities=(low, high))):
-            yield Row((f"{low}-{high}", *row.labels), row.score)
+        protocol = replace(size.shared(), n_entities=(low, high))
+        for mode in ("generate", "identify"):
+            able = [c for c, own in static_modes() if own == mode and _takes(c, mode, low, high)]
+            score = pooled(concept_cell(model, concept, mode, protocol) for concept in able)
+            yield Row((f"{low}-{high}", mode, str(len(able))), score)
+
+
+_CROWDED = {("far", "generate"): 10}
+"""Concepts whose scenes are too rare with more entities than that."""
+
+
+def _takes(concept: Concept, mode: str, low: int, high: int) -> bool:
+    """Whether there are scenes of the concept with all of these numbers of entities."""
+    part = concept.part(mode)  # type: ignore[arg-type]
+    most = min(most_entities(part), _CROWDED.get((concept.name, mode), MAX_ENTITIES))
+    return least_entities(part) <= low and high <= most
 
 
 def by_pair(split: str) -> Callable[[ConceptModel, Size], Iterator[Row]]:
@@ -165,9 +181,10 @@ def by_pair(split: str) -> Callable[[ConceptModel, Size], Iterator[Row]]:
     def rows(model: ConceptModel, size: Size) -> Iterator[Row]:
         tasks = [task for task in pairs("train" if split == "train" else "held_out_pair")]
         for action in sorted({task.action.name for task in tasks}):
-            mine = [task for task in tasks if task.action.name == action][:6]
-            protocol = replace(size.shared(), sets=max(1, size.pooled))
-            yield Row((action,), pooled(generation_cell(model, task, protocol) for task in mine))
+            mine = [task for task in tasks if task.action.name == action]
+            protocol = replace(size.single(), sets=-(-size.sets // len(mine)))
+            score = pooled(generation_cell(model, task, protocol) for task in mine)
+            yield Row((action, str(len(mine))), score)
 
     return rows
 
@@ -196,9 +213,14 @@ TABLES: tuple[Table, ...] = (
     Table("inference", "How codes are inferred", ("inference", "mode"), by_inference),
     Table("steps", "Steps at run time, one particle", ("steps", "mode"), by_steps),
     Table("particles", "Particles, ten steps", ("particles", "mode"), by_particles),
-    Table("entities", "Entities in a scene", ("entities", "mode"), by_entities),
-    Table("pairs", "Tasks of the training split, by action", ("action",), by_pair("train")),
-    Table("held-out-pairs", "Held-out pairs of known concepts, by action", ("action",), by_pair("held_out")),
+    Table("entities", "Entities in a scene", ("entities", "mode", "concepts"), by_entities),
+    Table("pairs", "Tasks of the training split, by action", ("action", "tasks"), by_pair("train")),
+    Table(
+        "held-out-pairs",
+        "Held-out pairs of known concepts, by action",
+        ("action", "tasks"),
+        by_pair("held_out"),
+    ),
     Table("formulas", "Formulas of codes", ("formula",), by_formula),
     Table("baselines", "Baselines on the same scenes", ("who", "mode"), by_baseline),
 )

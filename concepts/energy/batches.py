@@ -125,7 +125,7 @@ class Curriculum:
             source = all_sources[index]
             rows = source.first + rng.choice(source.rows, size=config.k + config.queries, replace=False)
             query_rows.append(rows[config.k :])
-            swap = source.twin >= 0 and rng.random() < config.swapped
+            swap = source.twin >= 0 and config.modes == "both" and rng.random() < config.swapped
             shown = all_sources[source.twin] if swap else source
             rows = shown.first + rng.choice(shown.rows, size=config.k, replace=False) if swap else rows
             shown_rows.append(rows[: config.k])
@@ -148,12 +148,13 @@ class Curriculum:
 
     def _changes(self, rng: np.random.Generator, sources: list[int]) -> tuple[np.ndarray, np.ndarray]:
         """Turns, (B, 2, 2), and exchanges of colours, (B, 3), of each problem."""
-        turns = np.stack([self._turn(rng, self.pool.sources[index].concept) for index in sources])
-        orders = np.array(list(permutations(range(3))))
-        chosen = np.where(
-            rng.random(len(sources)) < self.config.recoloured, rng.integers(6, size=len(sources)), 0
-        )
-        return turns, orders[chosen]
+        own = [self.pool.sources[index] for index in sources]
+        # A task turned or recoloured may be one of the held-out pairs: tasks stay as they are.
+        alone = np.array(["(" not in source.kind for source in own])
+        turns = np.stack([self._turn(rng, source.concept) for source in own])
+        turns = np.where(alone[:, None, None], turns, np.eye(2))
+        chosen = rng.integers(6, size=len(own)) * (rng.random(len(own)) < self.config.recoloured) * alone
+        return turns, np.array(list(permutations(range(3))))[chosen]
 
     def _turn(self, rng: np.random.Generator, concept: str) -> np.ndarray:
         """A rotation, mirrored or not, that does not turn a concept into a held-out one."""

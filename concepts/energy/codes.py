@@ -71,12 +71,21 @@ class ConceptCode(_Operators):
         """The same concept about somebody else.
 
         Args:
-            target: A mask (N,) or (B, N), or a code or formula that says who is meant: what
-                ``identify`` finds with it is attended.
+            target: A mask (N,) or (B, N) with values in [0, 1], or a code or formula that says who is
+                meant: what ``identify`` finds with it is attended.
+
+        Raises:
+            ValueError: A mask of another shape, or with other values.
         """
         if isinstance(target, (ConceptCode, Every, Some, Contrary, Weighted)):
             return replace(self, target=target)
-        return replace(self, target=torch.as_tensor(np.asarray(target), dtype=torch.float32))
+        given = target.detach() if isinstance(target, Tensor) else torch.as_tensor(np.asarray(target))
+        mask = given.to(torch.float32)
+        if mask.ndim not in (1, 2) or not bool(((mask >= 0) & (mask <= 1)).all()):
+            raise ValueError(
+                f"expected a mask, (N,) or (B, N) with values in [0, 1], got shape {tuple(mask.shape)}"
+            )
+        return replace(self, target=mask)
 
     def save(self, path: str | Path) -> None:
         """Writes the code to a safetensors file, atomically.

@@ -93,7 +93,9 @@ def code_step(
 
 
 def contraries_of(demonstrations: Example, recognise: Tensor, generator: torch.Generator) -> Example:
-    """Events that the demonstrations are not: half of them held back towards the start, half shaken.
+    """Events that the demonstrations are not: half of them shaken, half unfinished.
+
+    Unfinished ones are held back towards the start or, with a course of time, go on as they began.
 
     Nothing but the demonstrations is known here, so that a contrary may satisfy the concept by
     chance; over several steps and demonstrations that averages out.
@@ -119,7 +121,11 @@ def contraries_of(demonstrations: Example, recognise: Tensor, generator: torch.G
     drift = time * normal(batch, 1, width, 2)
     bend = torch.sin(torch.pi * time * (1 + 3 * random(batch, 1, width, 1))) * normal(batch, 1, width, 2)
     shaken = positions + extent * (drift + bend)
-    other = torch.where(random(batch, 1, 1, 1) < 0.5, held, shaken)
+    steps = torch.arange(frames, device=positions.device)[None, :, None, None]
+    onward = positions[:, :1] + steps * (positions[:, 1:2] - positions[:, :1])
+    which = random(batch, 1, 1, 1)
+    straight = held if frames == 2 else torch.where(which < 0.25, held, onward)
+    other = torch.where(which < 0.5, straight, shaken)
     free = scene.movable[:, None, :, None] * (1 - recognise[:, None, None, None])
     return demonstrations._replace(
         positions=positions + free * (other - positions),

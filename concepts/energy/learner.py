@@ -21,10 +21,12 @@ from .encoder import Encoder
 from .inference import CodeSteps, code_step, contraries_of, contrary, surprise
 from .network import NetworkConfig, RelationalEnergy
 from .paper import PaperEnergy
-from .sampler import StepSizes, Unknowns, noise_like, step
+from .sampler import LONGEST_STEP, StepSizes, Unknowns, noise_like, step
 from .scene import Scene
 
 _POSITION_WEIGHT = 2.0
+_SOLVED = 0.2
+"""Share of scattered states that satisfy the concept already."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Objective:
         code_steps: Steps of the code's optimisation; 0 leaves what the encoder says.
         encoder: Whether the optimisation of codes starts at the encoder's.
         blind: Share of problems whose optimisation starts without the encoder all the same.
+        scattered: One step from anywhere between start and solution, in place of all steps from the
+            start: the slope of the energy is to point at the nearest solution and be as long as the way.
     """
 
     reconstruction: float = 1.0
@@ -50,6 +54,7 @@ class Objective:
     code_steps: int = 2
     encoder: bool = True
     blind: float = 0.25
+    scattered: bool = False
 
 
 class Networks(nn.Module):
@@ -146,6 +151,36 @@ def first_guess(problem: Problem, generator: torch.Generator) -> Unknowns:
     return Unknowns(problem.start, logits, attention, problem.recognise.repeat_interleave(count))
 
 
+def scattered_guess(problem: Problem, generator: torch.Generator) -> tuple[Unknowns, Tensor]:
+    """States anywhere on the way, some of them solved, and where one bounded step is to lead from there.
+
+    Returns:
+        The unknowns, and the positions wanted after one step, (B * Q, T+1, N, 2).
+    """
+    query, device = problem.query, problem.start.device
+    rows, width = query.attention.shape
+
+    def random(*shape: int) -> Tensor:
+        return torch.rand(*shape, generator=generator, device=device)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator, device=device)
+
+    free = query.scene.movable[:, None, :, None]
+    shake = 0.08 * random(rows, 1, 1, 1) * normal(*problem.start.shape) * free
+    shake[:, 0] = 0.0
+    between = problem.nearest + random(rows, 1, 1, 1) * (problem.start - problem.nearest) + shake
+    solved = random(rows, 1, 1, 1) < _SOLVED
+    positions = torch.where(solved, query.positions, between)
+    target = torch.where(solved, query.positions, problem.nearest)
+    wanted = positions - LONGEST_STEP * torch.tanh((positions - target) / LONGEST_STEP)
+    flips = torch.where(random(rows, width) < 0.2, -1.0, 1.0)
+    hint = 3 * random(rows, 1) * (random(rows, 1) < 0.5)
+    logits = hint * flips * (2 * query.attention - 1) + 2 * random(rows, 1) ** 2 * normal(rows, width)
+    recognise = problem.recognise.repeat_interleave(rows // len(problem.recognise))
+    return Unknowns(positions, logits, query.attention, recognise), wanted
+
+
 def wanted_mask(logits: Tensor, problem: Problem, scene: Scene) -> Float[Tensor, "q n"]:
     """The true mask, or, where any mask of a size will do, the nearest of those to the logits."""
     count = len(logits) // len(problem.recognise)
@@ -156,11 +191,13 @@ def wanted_mask(logits: Tensor, problem: Problem, scene: Scene) -> Float[Tensor,
     return torch.where(least > 0, nearest.float() * scene.candidates, problem.query.attention)
 
 
-def reconstruction(unknowns: Unknowns, problem: Problem) -> tuple[Float[Tensor, " q"], Float[Tensor, " q"]]:
+def reconstruction(
+    unknowns: Unknowns, problem: Problem, nearest: Tensor
+) -> tuple[Float[Tensor, " q"], Float[Tensor, " q"]]:
     """Root mean square distance to the nearest solution, and cross-entropy of the mask, of each query."""
     scene = problem.query.scene
     free = scene.movable[:, None, :, None].expand(-1, unknowns.positions.shape[1] - 1, -1, 2)
-    gap = (unknowns.positions - problem.nearest)[:, 1:] ** 2 * free
+    gap = (unknowns.positions - nearest)[:, 1:] ** 2 * free
     distance = torch.sqrt(gap.sum((1, 2, 3)) / free.sum((1, 2, 3)).clamp(min=1) + 1e-6)
     target = wanted_mask(unknowns.logits, problem, scene)
     entropy = binary_cross_entropy_with_logits(unknowns.logits, target, reduction="none")
@@ -175,14 +212,7 @@ def meta_loss(
     code, raw = infer(networks, run, problem, objective, generator)
     count = problem.query.attention.shape[0] // len(code)
     codes = code.repeat_interleave(count, dim=0)
-    unknowns, scene = first_guess(problem, generator), problem.query.scene
-    distance = entropy = torch.zeros_like(codes[:, 0])
-    for index in range(objective.inner_steps):
-        noise = noise_like(unknowns, generator)
-        unknowns = run.step(networks.steps.at(index), scene, unknowns, codes, noise)
-        share = 2 * (index + 1) / (objective.inner_steps * (objective.inner_steps + 1))
-        far, wrong = reconstruction(unknowns, problem)
-        distance, entropy = distance + share * far, entropy + share * wrong
+    unknowns, distance, entropy = _sampled(networks, run, problem, objective, codes, generator)
     rest = _energy_terms(networks, run, problem, objective, unknowns, codes, generator)
     weights = (objective.calibration, objective.contrastive, objective.kl)
     total = objective.reconstruction * (_POSITION_WEIGHT * distance + entropy)
@@ -191,6 +221,33 @@ def meta_loss(
     terms = torch.stack([part.mean() for part in (distance, entropy, *rest)]).detach()
     each = (_POSITION_WEIGHT * distance + entropy).detach().reshape(-1, count).mean(1)
     return Outcome(total.mean(), each, terms, raw.detach())
+
+
+def _sampled(
+    networks: Networks,
+    run: Kernels,
+    problem: Problem,
+    objective: Objective,
+    codes: Tensor,
+    generator: torch.Generator,
+) -> tuple[Unknowns, Tensor, Tensor]:
+    """The sampler unrolled: where it ends, and the two reconstruction losses of each query, (B * Q,)."""
+    if objective.scattered:
+        unknowns, wanted = scattered_guess(problem, generator)
+        index = int(torch.randint(objective.inner_steps, (), generator=generator, device=codes.device))
+        schedule = [(index, 1.0)]
+    else:
+        unknowns, wanted = first_guess(problem, generator), problem.nearest
+        total = objective.inner_steps * (objective.inner_steps + 1)
+        schedule = [(index, 2 * (index + 1) / total) for index in range(objective.inner_steps)]
+    distance = entropy = torch.zeros_like(codes[:, 0])
+    for index, share in schedule:
+        noise = noise_like(unknowns, generator)
+        sizes = networks.steps.at(index)
+        unknowns = run.step(sizes, problem.query.scene, unknowns, codes, noise)
+        far, wrong = reconstruction(unknowns, problem, wanted)
+        distance, entropy = distance + share * far, entropy + share * wrong
+    return unknowns, distance, entropy
 
 
 def _energy_terms(
@@ -211,7 +268,7 @@ def _energy_terms(
     true = run.energy(scene, query.positions, query.attention, codes)
     wrong_positions = torch.where(recognise[:, None, None, None] > 0, query.positions, problem.short)
     wrong = run.energy(scene, wrong_positions, flipped, codes)
-    free = (problem.least == problem.most).repeat_interleave(len(recognise) // len(problem.least))
+    free = (problem.least == 0).repeat_interleave(len(recognise) // len(problem.least))
     calibration = surprise(true) + torch.where(free, contrary(wrong), 0.0)
     final = Unknowns(*(part.detach() for part in sampled))
     fake = run.energy(scene, final.positions, final.attention(scene), codes)

@@ -27,7 +27,7 @@ from ..event import FRAME_SECONDS, Event
 from ..sampling import ScenesTooRareError, least_entities, most_entities
 from ..streams import Streams, streams_from
 from ..task import Task, pairs
-from .scene import MOVABLE
+from .scene import MOVABLE, centred
 
 STATIC, MOVING = 1, 8
 """Steps, T, of the rows of a pool: of events without and with a course of time."""
@@ -36,6 +36,9 @@ TRAJECTORIES = ("shown", "start", "nearest", "short")
 
 DRIFT = 0.5
 """Largest speed of a first guess, in units per second."""
+
+_FORMAT = 2
+"""Counts up when the rows change their meaning."""
 
 _APPROACHES = 80
 _CLOSE = 2e-3
@@ -148,13 +151,15 @@ def drifting(start: Event, streams: Streams) -> Float[np.ndarray, "batch t1 n 2"
     return start.positions + way * start.movable[:, None, :, None]
 
 
-def _short_of(task: Concept | Task, start: Event, nearest: np.ndarray, streams: Streams) -> np.ndarray:
-    """Trajectories on the way from the nearest solution back to the start that do not satisfy, like it."""
+def _short_of(
+    task: Concept | Task, start: Event, nearest: np.ndarray, unsolved: np.ndarray, streams: Streams
+) -> np.ndarray:
+    """Trajectories on the way from the nearest solution back to the start that do not satisfy."""
     back = streams.uniform("back", 1, 1, 1, low=0.1, high=1.0)
     between = nearest + back * (start.positions - nearest)
     tolerance = (task.generation if isinstance(task, Task) else task.part("generate")).tolerance
     wrong = task.error(start.replace(positions=between)) > 1.5 * tolerance
-    return np.where(wrong[:, None, None, None], between, start.positions)
+    return np.where(wrong[:, None, None, None], between, unsolved)
 
 
 def _thinned(positions: np.ndarray, steps: int) -> np.ndarray:
@@ -166,7 +171,7 @@ def _thinned(positions: np.ndarray, steps: int) -> np.ndarray:
 
 def _row_arrays(event: Event, trajectories: tuple[np.ndarray, ...], steps: int) -> dict[str, np.ndarray]:
     flags = np.stack([event.marker, event.movable], axis=-1)
-    nodes = np.concatenate([event.colors, 10 * event.sizes[..., None], flags], axis=-1)
+    nodes = np.concatenate([event.colors, centred(event.sizes)[..., None], flags], axis=-1)
     frames = event.positions.shape[1] - 1
     parts = {name: _thinned(path, steps) for name, path in zip(TRAJECTORIES, trajectories, strict=True)}
     parts |= {"nodes": nodes * event.present[..., None], "present": event.present}
@@ -180,11 +185,12 @@ def generation_rows(task: Task, streams: Streams, width: int) -> tuple[int, dict
     part, least = task.generation, least_entities(task.generation, task.recogniser)
     entities = (max(4, least), max(width, least))
     start, solution = task.scenes(streams.fork("scenes"), entities, width)
+    unsolved = start.positions
     start = start.replace(positions=drifting(start, streams.fork("drift")))
     nearest = nearest_solution(task, start)
     arrived = task.error(start.replace(positions=nearest)) <= _CLOSE
     nearest = np.where(arrived[:, None, None, None], nearest, solution.positions)
-    short = _short_of(task, start, nearest, streams)
+    short = _short_of(task, start, nearest, unsolved, streams)
     steps = STATIC if part.frames == 1 else MOVING
     paths = (solution.positions, start.positions, nearest, short)
     return steps, _row_arrays(start, paths, steps)
@@ -384,7 +390,8 @@ def load_pools(path: Path) -> dict[int, Pool]:
 
 def cached_pools(config: PoolConfig, folder: Path, progress: bool = True, jobs: int = 1) -> dict[int, Pool]:
     """The pools of a configuration, from the folder if they are there, else drawn and kept there."""
-    key = hashlib.sha256(json.dumps(asdict(config), sort_keys=True).encode()).hexdigest()[:16]
+    told = json.dumps([_FORMAT, asdict(config)], sort_keys=True)
+    key = hashlib.sha256(told.encode()).hexdigest()[:16]
     path = folder / f"pool-{key}.npz"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from .batches import BatchConfig, Curriculum, Problem
 from .learner import TERMS, Kernels, Networks, Objective, Outcome, kernels, meta_loss
 from .network import NetworkConfig
 from .pool import MOVING, STATIC, Pool, PoolConfig, cached_pools
+from .provenance import commit
 from .storage import load_tensors, save_tensors
 
 
@@ -39,6 +41,9 @@ class TrainConfig:
         warmup: Updates until it is reached; afterwards a cosine to 3%.
         clip: Largest norm of the gradient.
         average: Decay of the parameters' running average, which is what is shipped.
+        first: Share of the updates that learn from single steps and the encoder's codes alone, which is
+            several times cheaper; the rest unroll inference and sampling.
+        parts: Batches of problems in an update of the first kind; one in the others.
         compiled: Whether to compile: minutes at first, then more than twice as fast.
         save_every: Updates between checkpoints.
         network: Sizes.
@@ -48,14 +53,16 @@ class TrainConfig:
     """
 
     seed: int = 0
-    steps: int = 20000
+    steps: int = 17000
     tasks: int = 16
     moving_tasks: int = 4
-    moving_every: int = 2
+    moving_every: int = 3
     rate: float = 2.5e-3
     warmup: int = 200
     clip: float = 1.0
     average: float = 0.998
+    first: float = 0.0
+    parts: int = 2
     compiled: bool = True
     save_every: int = 250
     network: NetworkConfig = field(default_factory=NetworkConfig)
@@ -105,6 +112,11 @@ class Workers:
     rank: int
     size: int
 
+    def wait(self) -> None:
+        """Waits until every process is here."""
+        if self.size > 1:
+            torch.distributed.barrier()
+
     def average(self, tensors: list[Tensor]) -> None:
         """Replaces tensors by their means over all processes."""
         if self.size == 1:
@@ -124,7 +136,7 @@ def workers() -> Workers:
     if not distributed.is_torchelastic_launched():
         return Workers(0, 1)
     if not distributed.is_initialized():
-        distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        distributed.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
     return Workers(distributed.get_rank(), distributed.get_world_size())
 
 
@@ -134,6 +146,7 @@ class Trainer:
     def __init__(self, config: TrainConfig, pools: dict[int, Pool], device: str = "cpu") -> None:
         """Makes the networks from the seed."""
         self.config, self.device, self.step = config, torch.device(device), 0
+        self.commits = [commit()]
         self.workers = workers()
         with torch.random.fork_rng():
             torch.manual_seed(config.seed)
@@ -143,11 +156,26 @@ class Trainer:
         self.curricula = {steps: Curriculum(pool, config.batch) for steps, pool in sorted(pools.items())}
         self.run: Kernels = kernels(self.networks, config.compiled)
 
-    def _sizes(self) -> dict[int, int]:
-        config, sizes = self.config, {STATIC: self.config.tasks}
-        if config.moving_every and self.step % config.moving_every == 0:
-            sizes[MOVING] = config.moving_tasks
-        return {steps: size for steps, size in sizes.items() if steps in self.curricula and size}
+    @property
+    def early(self) -> bool:
+        """Whether the next update is of the first, cheap kind."""
+        return self.step < self.config.first * self.config.steps
+
+    @property
+    def objective(self) -> Objective:
+        """The objective of the next update."""
+        if not self.early:
+            return self.config.objective
+        return replace(self.config.objective, scattered=True, code_steps=0, blind=0.0)
+
+    def _batches(self) -> list[tuple[int, int]]:
+        """Duration and number of problems of the batches of the next update."""
+        config = self.config
+        batches = [(STATIC, config.tasks)] * (config.parts if self.early else 1)
+        due = config.moving_every and self.step % config.moving_every == 0
+        if due or STATIC not in self.curricula:
+            batches += [(MOVING, config.moving_tasks)]
+        return [(steps, size) for steps, size in batches if steps in self.curricula and size]
 
     def update(self) -> Tensor:
         """One update of the parameters; returns the terms of the loss, (5,).
@@ -157,10 +185,9 @@ class Trainer:
         """
         self.networks.train()
         self.optimiser.zero_grad(set_to_none=True)
-        sizes = self._sizes()
         terms, raws, failures = [], [], []
-        for steps, size in sizes.items():
-            outcome, kinds = self._outcome(steps, size)
+        for index, (steps, size) in enumerate(self._batches()):
+            outcome, kinds = self._outcome(steps, size, index)
             # A batch with a course of time is smaller; each problem counts the same.
             torch.autograd.backward(outcome.loss * (size / self.config.tasks))
             terms.append(outcome.terms)
@@ -170,13 +197,13 @@ class Trainer:
         self.step += 1
         return terms[0]
 
-    def _outcome(self, steps: int, size: int) -> tuple[Outcome, np.ndarray]:
-        key = [self.config.seed, self.step, self.workers.rank, steps]
+    def _outcome(self, steps: int, size: int, index: int) -> tuple[Outcome, np.ndarray]:
+        key = [self.config.seed, self.step, self.workers.rank, index]
         problem, kinds = self.curricula[steps].draw(np.random.default_rng(key), size)
         problem = moved_to(problem, self.device)
         seed = int(np.random.default_rng([*key, 1]).integers(2**62))
         generator = torch.Generator(self.device).manual_seed(seed)
-        outcome = meta_loss(self.networks, self.run, problem, self.config.objective, generator)
+        outcome = meta_loss(self.networks, self.run, problem, self.objective, generator)
         if not bool(torch.isfinite(outcome.loss)):
             self._complain(outcome, kinds, steps)
         return outcome, kinds
@@ -203,14 +230,15 @@ class Trainer:
             group["lr"] = learning_rate(self.config, self.step)
         self.optimiser.step()
         self.networks.encoder.track(raw)
-        self.workers.average([self.networks.encoder.mean, self.networks.encoder.variance])
+        self.workers.average([self.networks.encoder.mean, self.networks.encoder.covariance])
         decay = min(self.config.average, (self.step + 1) / (self.step + 10))
         for name, value in self.networks.state_dict().items():
             self.average[name].lerp_(value, 1 - decay)
         for steps, kinds, losses in failures:
             self.curricula[steps].update(kinds, losses)
-            values = torch.from_numpy(self.curricula[steps].losses)
+            values = torch.from_numpy(self.curricula[steps].losses).to(self.device)
             self.workers.average([values])
+            self.curricula[steps].losses = values.cpu().numpy()
 
     def shipped(self) -> Networks:
         """The networks with averaged parameters, for use."""
@@ -225,7 +253,7 @@ class Trainer:
         for index, state in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser/{index}/{n}": v for n, v in state.items()}
         losses = {str(steps): c.losses.tolist() for steps, c in self.curricula.items()}
-        meta = {"step": self.step, "losses": losses, "config": asdict(self.config)}
+        meta = {"step": self.step, "losses": losses, "config": asdict(self.config), "commits": self.commits}
         save_tensors(path, tensors, {"checkpoint": json.dumps(meta)})
 
     def restore(self, path: Path) -> None:
@@ -247,7 +275,7 @@ class Trainer:
             for group in ("parameters", "average", "optimiser")
         }
         self.networks.load_state_dict(part["parameters"])
-        self.average = {name: value.clone() for name, value in part["average"].items()}
+        self.average = {name: value.to(self.device) for name, value in part["average"].items()}
         state: dict[int, dict[str, Tensor]] = {}
         for name, value in part["optimiser"].items():
             index, key = name.split("/")
@@ -256,6 +284,7 @@ class Trainer:
         for steps, losses in given["losses"].items():
             self.curricula[int(steps)].losses = np.array(losses)
         self.step = int(given["step"])
+        self.commits = [*(c for c in given["commits"] if c not in self.commits), *self.commits]
 
 
 def moved_to(problem: Problem, device: torch.device) -> Problem:
@@ -291,8 +320,15 @@ def train(
         FloatingPointError: A loss or gradient is not finite.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    team = workers()
+    first = team.rank == 0
+    if first:
+        cached_pools(config.pool, data or folder, progress, jobs)
+    team.wait()
+    if device == "cuda" and team.size > 1:
+        device = f"cuda:{int(os.environ['LOCAL_RANK'])}"
     trainer = Trainer(config, cached_pools(config.pool, data or folder, progress, jobs), device)
-    path, first = folder / "checkpoint.safetensors", trainer.workers.rank == 0
+    path = folder / "checkpoint.safetensors"
     if path.exists():
         trainer.restore(path)
     bar = tqdm(total=config.steps, initial=trainer.step, unit="step", disable=not (progress and first))

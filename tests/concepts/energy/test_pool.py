@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from conceptgym.concepts import CATALOGUE, Event, shapes
 from conceptgym.concepts.catalogue import families
 from conceptgym.concepts.energy.batches import BatchConfig, Curriculum, hits_held_out
@@ -65,6 +66,15 @@ def test_nearest_solutions_satisfy_and_are_no_farther_than_a_drawn_one(name: str
     assert np.where(fixed, np.abs(found - start.positions), 0).max() == 0
 
 
+@pytest.mark.parametrize("name", ("slow", "still", "approach"))
+def test_short_rows_with_a_course_do_not_satisfy(name: str) -> None:
+    task = Task(CATALOGUE[name])
+    _, rows = generation_rows(task, streams_from(np.random.default_rng(1), 60), 7)
+    event = task.scenes(streams_from(np.random.default_rng(1), 60).fork("scenes"), (4, 7), 7)[0]
+    short = event.replace(positions=rows["short"].astype(float))
+    assert (task.error(short) > task.generation.tolerance).all()
+
+
 @pytest.mark.parametrize("name", ("near", "square", "orbit"))
 def test_rows_say_what_they_are(name: str) -> None:
     task = Task(CATALOGUE[name])
@@ -77,7 +87,6 @@ def test_rows_say_what_they_are(name: str) -> None:
     for path in ("start", "nearest", "short"):
         np.testing.assert_array_equal(rows[path][:, 0], rows["shown"][:, 0])
     if steps == STATIC:
-        event = scenes(name, 40)[0]
         event = task.scenes(streams_from(np.random.default_rng(1), 40).fork("scenes"), (max(4, 4), 8), 8)[0]
         short = event.replace(positions=rows["short"].astype(float))
         assert (task.error(short) > task.generation.tolerance).all()
@@ -102,7 +111,7 @@ def test_unknown_and_held_out_concepts_are_refused() -> None:
 
 
 def test_families_never_draw_a_held_out_concept() -> None:
-    pentagon, small = shapes.polygon(5), np.array([True, False] * 3)
+    pentagon = shapes.polygon(5)
     points = pentagon.corners[0][None]
     rng = np.random.default_rng(0)
     for _ in range(40):
@@ -118,14 +127,23 @@ def test_families_never_draw_a_held_out_concept() -> None:
         event = families.attributes(rng).sample(rng, 8, 7)
         chosen = event.attention > 0.5
         big = event.sizes > 0.0575
-        assert small.any() and (chosen != (~big & event.present)).any()
+        assert (chosen != (~big & event.present)).any()
     for _ in range(25):
         band = families.speed_band(rng)
         fast = CATALOGUE["fast"].sample(rng, 4, 5, "generate")
         assert not band.satisfied(fast, "generate").any()
         pushed = families.push_to_band(rng)
         assert not pushed.satisfied(CATALOGUE["hinder"].sample(rng, 4, 5)).any()
-        assert families.count(rng).description != "three"
+        number = families.count(rng).part("identify")
+        scene = CATALOGUE["three"].sample(rng, 8, 7)
+        fewer = scene.replace(attention=np.where(np.cumsum(scene.attention, axis=1) > 2, 0, scene.attention))
+        more = scene.replace(attention=scene.candidates.astype(float))
+        three, two, seven = (number.error(e).max() for e in (scene, fewer, more))
+        assert three > 0.5 or seven < 0.5 or two < 0.5, "three alone is never what is asked for"
+        mapped = families.start_map(rng)
+        assert mapped.error(CATALOGUE["opposite_of"].sample(rng, 8, 5)).max() > 0.05
+        best = families.move_to_best(rng)
+        assert best.error(CATALOGUE["move_to_furthest"].sample(rng, 60, 6)).max() > 0.05
 
 
 def test_turns_keep_clear_of_held_out_directions() -> None:
@@ -160,6 +178,11 @@ def test_problems_hold_together(pools: dict[int, Pool]) -> None:
     away = (agent - other).norm(dim=1).reshape(-1, 2)[near]
     assert away.max() <= 0.2 + 1e-5
     again, _ = Curriculum(pools[STATIC], config).draw(np.random.default_rng(0), 120)
+    tasks = np.array(["(" in curriculum.kinds[kind] for kind in kinds])
+    attended = query.scene.nodes[torch.as_tensor(np.repeat(tasks, 2))]
+    raw = pools[STATIC].arrays["nodes"]
+    known = {row.tobytes() for row in raw}
+    assert tasks.any() and all(row.tobytes() in known for row in attended.numpy()), "tasks keep colours"
     assert all((a == b).all() for a, b in zip(problem.query.scene, again.query.scene, strict=True))
 
 
