@@ -80,6 +80,7 @@ def evaluate_energy(
     weights: Path | None = None,
     table: tuple[str, ...] = (),
     quick: bool = False,
+    scenes: int | None = None,
     threads: int = 1,
 ) -> None:
     """Measure an energy: success on fresh scenes, with intervals; prints tables, keeps them in --out.
@@ -89,6 +90,7 @@ def evaluate_energy(
         weights: A safetensors file with its card beside it; by default the shipped one.
         table: Only these tables.
         quick: A fifth of the scenes.
+        scenes: Scenes of a cell; of each concept's share of a pooled cell a tenth.
         threads: Threads of torch.
     """
     import hashlib
@@ -99,12 +101,14 @@ def evaluate_energy(
     from .concepts.release import WEIGHTS
     from .envs.files import written_atomically
     from .evaluation.energy_report import evaluate_energy as run
-    from .evaluation.energy_tables import FULL, QUICK
+    from .evaluation.energy_tables import FULL, QUICK, Size
 
     torch.set_num_threads(threads)
     path = weights or WEIGHTS
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    text = run(ConceptModel.load(path), out, digest, QUICK if quick else FULL, table)
+    size = QUICK if quick else FULL
+    size = Size(sets=scenes, pooled=max(1, scenes // 10)) if scenes else size
+    text = run(ConceptModel.load(path), out, digest, size, table)
     with written_atomically(out / "tables.md") as temporary:
         Path(temporary).write_text(text)
     print(text)

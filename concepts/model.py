@@ -11,68 +11,29 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from .energy.codes import ConceptCode, Formula, combined, leaves
+from .energy.codes import ConceptCode, Formula, leaves
 from .energy.inference import code_step, contraries_of
 from .energy.learner import Networks, Objective
 from .energy.network import NetworkConfig
-from .energy.sampler import Unknowns, noise_like, step
-from .energy.scene import MARKER, Example, Scene, tensors
+from .energy.reading import checked, first_state, flat, joined, read, written
+from .energy.sampler import noise_like, step
+from .energy.scene import Example
+from .energy.search import FormulaEnergy, Found, Search, first_particles
 from .energy.storage import load_tensors, save_tensors
-from .event import Event, check_event
-
-STEPS = 8
-"""States of a course of time that an energy reads, the first not counted."""
+from .event import Event
 
 FORMAT = "conceptgym-energy-1"
 
-
-@dataclass(frozen=True)
-class Search:
-    """How long and how widely generation and identification search.
-
-    Attributes:
-        steps: Steps of each search.
-        particles: Searches of each scene, of which the one with the least energy counts.
-        spread: Deviation of the searches' first guesses from the scene as it is.
-    """
-
-    steps: int = 10
-    particles: int = 4
-    spread: float = 0.15
-
-    def __post_init__(self) -> None:
-        """Checks the numbers.
-
-        Raises:
-            ValueError: Fewer than one step or particle, or a spread that is negative or not finite.
-        """
-        if self.steps < 1 or self.particles < 1 or not 0 <= self.spread < np.inf:
-            raise ValueError(f"{self}: steps and particles are 1 at least, the spread is not negative")
-
-
-class Found(NamedTuple):
-    """The result of a search.
-
-    Attributes:
-        positions: Trajectories, (B, T+1, N, 2).
-        attention: Masks before rounding, (B, N).
-        energy: Energies, (B,).
-        path: Positions and attention after every step, each with a leading dimension of steps + 1.
-    """
-
-    positions: Float[Tensor, "batch frames n 2"]
-    attention: Float[Tensor, "batch n"]
-    energy: Float[Tensor, " batch"]
-    path: tuple[Tensor, Tensor]
+_ACT, _POINT = Search(), Search(particles=1)
 
 
 class ConceptModel:
@@ -133,28 +94,24 @@ class ConceptModel:
         example, k = self._demonstrations(demonstrations, many)
         draw = self._generator(generator)
         wanted = self.objective.code_steps if steps is None else steps
-        acted = example
-        pointed = example.recognised()
         acts = example.scene.movable.any(1)
         moving = bool(acts.any())
         if moving and not bool(acts.all()):
             raise ValueError("some demonstrations move somebody, others do not: infer them apart")
-        if moving:
-            pointed = first_state(example)
-        weights = torch.ones(len(example.attention) // k, k, device=self.device)
-        found = [
-            self._infer(view, weights, recognise, wanted, self._starts_at_encoder(encoder), draw)
-            for view, recognise in ((acted if moving else pointed, not moving), (pointed, True))
-        ]
-        (w_x, first), (w_a, second) = found
-        code = ConceptCode(w_x, w_a, torch.stack([first, second], dim=-1))
+        # Where nobody moves, one code serves both; where the views are alike, they share a batch.
+        views = [(example, 0.0), (first_state(example), 1.0)] if moving else [(example.recognised(), 1.0)]
+        if moving and example.positions.shape[1] == 2:
+            views = [(joined(views[0][0], views[1][0]), 0.5)]
+        starts = self.objective.encoder if encoder is None else encoder
+        found = [self._infer(view, k, flag, wanted, starts, draw) for view, flag in views]
+        codes, energies = (torch.cat(parts) for parts in zip(*found, strict=True))
+        count = len(example.attention) // k
+        w_x, w_a = codes[:count], codes[-count:]
+        code = ConceptCode(w_x, w_a, torch.stack([energies[:count], energies[-count:]], dim=-1))
         return code if many else replace(code, w_x=w_x[0], w_a=w_a[0], residual=code.residual[0])
 
-    def _starts_at_encoder(self, encoder: bool | None) -> bool:
-        return self.objective.encoder if encoder is None else encoder
-
     def _demonstrations(self, demonstrations: Event, many: bool) -> tuple[Example, int]:
-        event = _checked(demonstrations)
+        event = checked(demonstrations)
         if event.positions.ndim not in (4, 5):
             raise ValueError(
                 f"demonstrations have positions of shape {tuple(event.positions.shape)}, expected "
@@ -169,25 +126,27 @@ class ConceptModel:
     def _infer(
         self,
         view: Example,
-        weights: Tensor,
-        recognise: bool,
+        k: int,
+        recognise: float,
         steps: int,
         encoder: bool,
         generator: torch.Generator,
     ) -> tuple[Tensor, Tensor]:
-        networks, count = self.networks, weights.shape[1]
+        """Codes and mean energies of k demonstrations each; half recognised means the second half."""
+        networks, rows = self.networks, len(view.attention)
+        weights = torch.ones(rows // k, k, device=self.device)
         code = networks.code_steps.start.expand(len(weights), -1)
         if encoder:
             code = networks.encoder.normalised(networks.encoder(view, weights))
-        flags = torch.full((weights.numel(),), float(recognise), device=self.device)
+        flags = (torch.arange(rows, device=self.device) >= (1 - recognise) * rows).float()
         for index in range(steps):
             contraries = contraries_of(view, flags, generator)
             size = networks.code_steps.at(index)
-            code = code_step(networks.energy, size, view, contraries, weights, code)
+            code = code_step(networks.energy, size, view, contraries, weights, code, unrolled=False)
         with torch.no_grad():
-            each = code.repeat_interleave(count, dim=0)
+            each = code.repeat_interleave(k, dim=0)
             energies = networks.energy(view.scene, view.positions, view.attention, each)
-        return code.detach(), energies.reshape(len(weights), count).mean(1)
+        return code.detach(), energies.reshape(len(weights), k).mean(1)
 
     # --- energies --------------------------------------------------------------------------------
 
@@ -202,9 +161,9 @@ class ConceptModel:
         Raises:
             ValueError: Arrays that do not fit together, NaN, or an unknown mode.
         """
-        checked = _checked(event)
-        batch = checked.attention.shape[:-1]
-        example = read(_flat(checked), self.device)
+        given = checked(event)
+        batch = given.attention.shape[:-1]
+        example = read(flat(given), self.device)
         example = self._viewed(example, mode)
         with torch.no_grad():
             return self._formula_energy(code, example, mode, None)(*example).reshape(batch)
@@ -216,7 +175,7 @@ class ConceptModel:
 
     def _formula_energy(
         self, formula: Formula, example: Example, mode: str, generator: torch.Generator | None
-    ) -> _FormulaEnergy:
+    ) -> FormulaEnergy:
         """The energy of a formula in these scenes; arguments that are concepts are identified first.
 
         With a generator, so is whom a code is about in the scenes to act in where nobody is attended.
@@ -231,7 +190,7 @@ class ConceptModel:
             targets.append(self._target(leaf, example, width))
             if leaf.target is None and mode == "generate" and generator is not None:
                 targets[-1] = self._whom(leaf, example, generator)
-        return _FormulaEnergy(self.networks, formula, mode, codes, targets)
+        return FormulaEnergy(self.networks, formula, mode, codes, targets)
 
     def _whom(self, leaf: ConceptCode, example: Example, generator: torch.Generator) -> Tensor | None:
         """The attention, where there is none whom the code itself points out; None if it is all said."""
@@ -263,7 +222,7 @@ class ConceptModel:
         scene: Event,
         code: Formula,
         *,
-        search: Search = Search(),
+        search: Search = _ACT,
         generator: torch.Generator | None = None,
     ) -> Event:
         """Moves the movable entities so that the concept is satisfied.
@@ -281,7 +240,7 @@ class ConceptModel:
         Raises:
             ValueError: Nothing may move, there is a single state only, or the arrays do not fit together.
         """
-        event = _checked(scene)
+        event = checked(scene)
         if event.positions.shape[-3] < 2:
             raise ValueError("the scene has one state only: repeat it, as generation changes the later ones")
         if not bool(event.movable.any(-1).all()):
@@ -294,7 +253,7 @@ class ConceptModel:
         scene: Event,
         code: Formula,
         *,
-        search: Search = Search(steps=10, particles=1),
+        search: Search = _POINT,
         generator: torch.Generator | None = None,
     ) -> Bool[np.ndarray, "*batch n"]:
         """Finds the entities that the concept is about, (B, N) or (N,) bool, from all candidates.
@@ -308,7 +267,7 @@ class ConceptModel:
         Raises:
             ValueError: The arrays do not fit together, or hold NaN.
         """
-        event = _checked(scene)
+        event = checked(scene)
         mask = self.search(event, code, "identify", search, generator).attention > 0.5
         return mask.cpu().numpy().reshape(event.attention.shape)
 
@@ -317,7 +276,7 @@ class ConceptModel:
         scene: Event,
         code: Formula,
         mode: str,
-        search: Search = Search(),
+        search: Search = _ACT,
         generator: torch.Generator | None = None,
     ) -> Found:
         """What ``generate`` and ``identify`` do, with energies and the path of the best particle.
@@ -325,8 +284,8 @@ class ConceptModel:
         Raises:
             ValueError: As for those.
         """
-        event = _checked(scene)
-        example = self._viewed(read(_flat(event), self.device), mode)
+        event = checked(scene)
+        example = self._viewed(read(flat(event), self.device), mode)
         return self._search(example, code, mode, search, self._generator(generator))
 
     def _search(
@@ -334,12 +293,12 @@ class ConceptModel:
     ) -> Found:
         energy = self._formula_energy(formula, example, mode, generator).repeated(search.particles)
         batch = len(example.attention)
-        unknowns, scene = self._first_guess(example, mode, search, generator)
+        unknowns, scene = first_particles(example, mode, search, generator)
         path = [unknowns]
         for index in range(search.steps):
             noise = noise_like(unknowns, generator, 1 - (index + 1) / search.steps)
             sizes = self.networks.steps.at(index)
-            unknowns = step(energy, sizes, scene, unknowns, noise)
+            unknowns = step(energy, sizes, scene, unknowns, noise, unrolled=False)
             path.append(unknowns)
         with torch.no_grad():
             attention = unknowns.attention(scene)
@@ -350,33 +309,6 @@ class ConceptModel:
         positions = torch.stack([one.positions[best] for one in path])
         masks = torch.stack([one.attention(scene)[best] for one in path])
         return Found(positions[-1], masks[-1], values.amin(0), (positions, masks))
-
-    def _first_guess(
-        self, example: Example, mode: str, search: Search, generator: torch.Generator
-    ) -> tuple[Unknowns, Scene]:
-        """Where the particles start; those of the first row of particles at the scene as it is."""
-        count = search.particles
-
-        def repeat(part: Tensor) -> Tensor:
-            return part.repeat(count, *[1] * (part.ndim - 1))
-
-        def normal(*shape: int) -> Tensor:
-            return torch.randn(*shape, generator=generator, device=self.device)
-
-        scene = Scene(*map(repeat, example.scene))
-        positions, attention = repeat(example.positions), repeat(example.attention)
-        rows, frames, width, _ = positions.shape
-        recognise = torch.full((rows,), float(mode == "identify"), device=self.device)
-        if mode == "generate":
-            others = (torch.arange(rows, device=self.device) >= len(example.attention)).float()
-            time = torch.linspace(0, 1, frames, device=self.device)[None, :, None, None]
-            drift = search.spread * others[:, None, None, None] * normal(rows, 1, width, 2)
-            # A standstill does not tell which way to go: with a course of time even the first one drifts.
-            lasting = (scene.seconds > 0).float()[:, None, None, None]
-            drift = drift + 0.3 * lasting * normal(rows, 1, width, 2)
-            positions = positions + time * drift * scene.movable[:, None, :, None]
-        logits = 0.1 * normal(rows, width) * recognise[:, None]
-        return Unknowns(positions, logits, attention, recognise), scene
 
     def _generator(self, generator: torch.Generator | None) -> torch.Generator:
         return generator or torch.Generator(self.device).manual_seed(0)
@@ -428,35 +360,6 @@ class ConceptModel:
         return ConceptModel(networks, config, objective, card).to(device)
 
 
-@dataclass(frozen=True, eq=False)
-class _FormulaEnergy:
-    """The energy of a formula, bound to codes and to whom each code is about."""
-
-    networks: Networks
-    formula: Formula
-    mode: str
-    codes: list[Tensor]
-    targets: list[Tensor | None]
-
-    def __call__(self, scene: Scene, positions: Tensor, attention: Tensor) -> Tensor:
-        energies = []
-        for vector, target in zip(self.codes, self.targets, strict=True):
-            seen, mask = scene, attention
-            if target is not None and self.mode == "generate":
-                mask = target
-            elif target is not None:
-                # To be recognised relative to somebody is to have that one marked.
-                seen = scene._replace(nodes=marked(scene.nodes, target))
-            energies.append(self.networks.energy(seen, positions, mask, vector))
-        return combined(self.formula, energies)
-
-    def repeated(self, count: int) -> _FormulaEnergy:
-        """For ``count`` particles of each event."""
-        codes = [code.repeat(count, 1) for code in self.codes]
-        targets = [None if target is None else target.repeat(count, 1) for target in self.targets]
-        return replace(self, codes=codes, targets=targets)
-
-
 def _card(path: Path) -> dict[str, Any]:
     """Reads a card.
 
@@ -470,66 +373,6 @@ def _card(path: Path) -> dict[str, Any]:
     if not isinstance(card, dict):
         raise ValueError(f"the card {path} is no JSON object")
     return card
-
-
-def marked(nodes: Tensor, mask: Tensor) -> Tensor:
-    """Entities, (B, N, 6), with the mask as their marker."""
-    return torch.cat([nodes[..., :MARKER], mask[..., None], nodes[..., MARKER + 1 :]], dim=-1)
-
-
-def first_state(example: Example) -> Example:
-    """The first state of events, as a scene in which to recognise somebody."""
-    view = example.recognised()
-    scene = view.scene._replace(seconds=torch.zeros_like(view.scene.seconds))
-    return Example(scene, example.positions[:, :1].repeat(1, 2, 1, 1), example.attention)
-
-
-def resampled(positions: Tensor, steps: int) -> Tensor:
-    """Trajectories, (B, T+1, N, 2), at ``steps`` + 1 equidistant times, linearly in between."""
-    last = positions.shape[1] - 1
-    times = torch.linspace(0, last, steps + 1, device=positions.device, dtype=positions.dtype)
-    before = times.floor().clamp(max=max(last - 1, 0)).long()
-    share = (times - before)[None, :, None, None]
-    after = (before + 1).clamp(max=last)
-    return (1 - share) * positions[:, before] + share * positions[:, after]
-
-
-def read(event: Event, device: torch.device) -> Example:
-    """Events as an energy reads them: single states twice, a course of time at eight later states."""
-    example = tensors(event, device)
-    steps = example.positions.shape[1] - 1
-    if steps == 0:
-        return example._replace(positions=example.positions.repeat(1, 2, 1, 1))
-    return example if steps in (1, STEPS) else example._replace(positions=resampled(example.positions, STEPS))
-
-
-def written(event: Event, positions: Tensor) -> Event:
-    """The event with found positions, (B, T+1, N, 2), of what may move; of the event's kind and duration."""
-    steps = event.positions.shape[-3] - 1
-    if positions.shape[1] - 1 != steps:
-        positions = resampled(positions, steps)
-    found = positions.reshape(tuple(event.positions.shape))
-    if isinstance(event.positions, Tensor):
-        free = event.movable[..., None, :, None].expand_as(found).clone()
-        free[..., 0, :, :] = False
-        return event.replace(positions=torch.where(free, found.to(event.positions), event.positions))
-    free = np.broadcast_to(event.movable[..., None, :, None], found.shape).copy()
-    free[..., 0, :, :] = False
-    return event.replace(positions=np.where(free, found.cpu().numpy(), event.positions))
-
-
-def _flat(event: Event) -> Event:
-    """The event with exactly one batch dimension."""
-    batch = event.attention.ndim - 1
-    return event.map(lambda array: array.reshape(-1, *array.shape[batch:]))
-
-
-def _checked(event: object) -> Event:
-    """Checks an event that came from outside; torch events are checked as NumPy, and left as they are."""
-    if isinstance(event, Event) and isinstance(event.positions, Tensor):
-        check_event(event.map(lambda array: array.detach().cpu().numpy()))
-        return event
-    return check_event(event)
 
 
 __all__ = ["ConceptCode", "ConceptModel", "Found", "Search"]

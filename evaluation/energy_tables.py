@@ -164,7 +164,7 @@ def by_entities(model: ConceptModel, size: Size) -> Iterator[Row]:
             yield Row((f"{low}-{high}", mode, str(len(able))), score)
 
 
-_CROWDED = {("far", "generate"): 10}
+_CROWDED = {("far", "generate"): 10, ("far", "identify"): 8}
 """Concepts whose scenes are too rare with more entities than that."""
 
 

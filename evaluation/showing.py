@@ -9,6 +9,7 @@ import numpy as np
 
 from ..concepts.concept import Concept
 from ..concepts.energy.codes import ConceptCode
+from ..concepts.energy.reading import written
 from ..concepts.event import Event
 from ..concepts.model import ConceptModel, Found, Search
 from ..concepts.task import Task
@@ -45,9 +46,16 @@ def beside(pictures: list[np.ndarray], axis: int = 1) -> np.ndarray:
 
 
 def landscape(model: ConceptModel, code: ConceptCode) -> HeatMap:
-    """The energy over the places of the first movable entity, all else being as it is."""
+    """The energy over the places of the first movable entity, all else being as in the first event drawn."""
+    known: list[np.ndarray] = []
 
     def heat(points: np.ndarray, event: Event) -> np.ndarray:
+        # Where the mover stands does not change the landscape: one look is enough.
+        if not known:
+            known.append(looked(points, event))
+        return known[0]
+
+    def looked(points: np.ndarray, event: Event) -> np.ndarray:
         many = event.map(lambda array: np.repeat(array[None], len(points), axis=0))
         who = int(np.argmax(event.movable))
         positions = many.positions.copy()
@@ -61,8 +69,6 @@ def landscape(model: ConceptModel, code: ConceptCode) -> HeatMap:
 
 def _stages(scene: Event, found: Found, mode: str) -> list[Event]:
     """The event after every step of the search, one row of the batch, (steps + 1 events)."""
-    from ..concepts.model import written
-
     positions, masks = (part.cpu() for part in found.path)
     if mode == "generate":
         return [written(scene, step) for step in positions]

@@ -14,6 +14,9 @@ def test_help_and_misuse(capsys: pytest.CaptureFixture[str]) -> None:
         ["demo", "--help"],
         ["bench", "envs", "--help"],
         ["demos", "export", "--help"],
+        ["train", "tiny", "--help"],
+        ["evaluate", "energy", "--help"],
+        ["show", "--help"],
     ):
         assert main(words) == 0
     assert main(["nonsense"]) == 2
@@ -51,8 +54,39 @@ def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo", "--out", str(tmp_path), "--episodes", "20"]) == 0
     printed = capsys.readouterr().out
     assert printed.count("100%") >= 6
-    assert len(list(tmp_path.glob("*.png"))) == 8
+    assert len(list(tmp_path.glob("*.png"))) == 8 + 6
+    assert len(list(tmp_path.glob("learned-*.gif"))) == 6
     assert (tmp_path / "demo.gif").stat().st_size > 10_000
+
+
+def test_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Pictures of both modes, and the shipped energy gets a simple concept right."""
+    assert main(["show", "near", "--out", str(tmp_path), "--size", "80"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("100% of 5 scenes") == 2, printed
+    for mode in ("generate", "identify"):
+        with Image.open(tmp_path / f"near-{mode}.png") as sheet:
+            assert sheet.size == (5 * 80 + 4 * 6, 2 * 80 + 6)
+        with Image.open(tmp_path / f"near-{mode}.gif") as film:
+            assert getattr(film, "n_frames") > 3  # noqa: B009
+    assert main(["show", "nearby", "--out", str(tmp_path)]) == 2
+    assert "did you mean 'near'" in capsys.readouterr().err
+    assert main(["show", "near", "--weights", str(tmp_path / "none.safetensors")]) == 1
+    assert "there is no file" in capsys.readouterr().err
+
+
+def test_evaluate_energy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One table, quickly; what is measured is kept, and not measured again."""
+    words = ["evaluate", "energy", "--scenes", "4", "--out", str(tmp_path), "--table", "formulas"]
+    assert main(words) == 0
+    first = capsys.readouterr().out
+    assert "| near A or near B |" in first and "95% interval" in first
+    kept = (tmp_path / "formulas.json").stat().st_mtime_ns
+    assert main(words) == 0
+    assert capsys.readouterr().out == first
+    assert (tmp_path / "formulas.json").stat().st_mtime_ns == kept
+    assert main([*words[:-1], "nonsense"]) == 2
+    assert "no table ['nonsense']" in capsys.readouterr().err
 
 
 def test_bench(capsys: pytest.CaptureFixture[str]) -> None:

@@ -79,7 +79,7 @@ class ConceptCode(_Operators):
         """
         if isinstance(target, (ConceptCode, Every, Some, Contrary, Weighted)):
             return replace(self, target=target)
-        given = target.detach() if isinstance(target, Tensor) else torch.as_tensor(np.asarray(target))
+        given = target.detach() if isinstance(target, Tensor) else torch.as_tensor(np.array(target))
         mask = given.to(torch.float32)
         if mask.ndim not in (1, 2) or not bool(((mask >= 0) & (mask <= 1)).all()):
             raise ValueError(

@@ -13,23 +13,18 @@ from .scene import Example
 _BELOW_ALL = -1.0
 """Less than any output of the activation."""
 
-_LEAST_SHARE = 1e-3
-"""What every direction of the codes varies at least, in shares of the mean direction."""
-
 
 class Encoder(nn.Module):
-    """Maps k demonstrations of each of B tasks to B codes, whitened: mean zero, covariance one.
+    """Maps k demonstrations of each of B tasks to B codes of mean zero and variance one.
 
-    The last step is a whitening by running statistics over tasks. Without any normalisation, concepts
-    that differ in a direction only share one code for long; with one of each dimension on its own,
-    all dimensions become copies of a single one.
+    The last step is a normalisation over tasks without affine parameters: without it, concepts that
+    differ in a direction only share one code for long.
     """
 
     mean: Tensor
-    covariance: Tensor
-    seen: Tensor
+    variance: Tensor
 
-    def __init__(self, config: NetworkConfig, momentum: float = 0.02) -> None:
+    def __init__(self, config: NetworkConfig, momentum: float = 0.01) -> None:
         """Makes the network, randomly initialised from torch's generator."""
         super().__init__()
         self.trunk = Trunk(config, 0)
@@ -37,8 +32,7 @@ class Encoder(nn.Module):
         self.joint = nn.Linear(2 * config.node, config.code)
         self.momentum = momentum
         self.register_buffer("mean", torch.zeros(config.code))
-        self.register_buffer("covariance", torch.eye(config.code))
-        self.register_buffer("seen", torch.zeros(()))
+        self.register_buffer("variance", torch.ones(config.code))
 
     def forward(self, demonstrations: Example, weights: Float[Tensor, "b k"]) -> Float[Tensor, "b d"]:
         """Raw codes, (B, D), of k demonstrations each: their batch dimension is B * k.
@@ -56,16 +50,15 @@ class Encoder(nn.Module):
         return self.joint(torch.cat([mean, largest], dim=-1))
 
     def normalised(self, codes: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
-        """Whitened codes: (code - mean) C^(-1/2), with C the running covariance (ZCA)."""
-        values, vectors = torch.linalg.eigh(self.covariance)
-        values = values + _LEAST_SHARE * values.mean() + 1e-6
-        return (codes - self.mean) @ (vectors / values.sqrt()) @ vectors.T
+        """Codes by the running statistics, or by those of the batch while training."""
+        if not self.training:
+            return (codes - self.mean) / torch.sqrt(self.variance + 1e-5)
+        variance, mean = torch.var_mean(codes, dim=0)
+        return (codes - mean) / torch.sqrt(variance + 1e-5)
 
     @torch.no_grad()
     def track(self, codes: Float[Tensor, "b d"]) -> None:
-        """Moves the running statistics towards those of raw codes."""
-        self.seen += 1
-        share = max(self.momentum, 1 / float(self.seen))
-        self.mean.lerp_(codes.mean(0), share)
-        away = codes - self.mean
-        self.covariance.lerp_(away.T @ away / len(codes), share)
+        """Moves the running statistics towards those of a batch of raw codes."""
+        variance, mean = torch.var_mean(codes, dim=0)
+        self.mean.lerp_(mean, self.momentum)
+        self.variance.lerp_(variance, self.momentum)

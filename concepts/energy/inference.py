@@ -82,13 +82,22 @@ def code_step(
     contraries: Example,
     weights: Tensor,
     code: Tensor,
+    unrolled: bool = True,
 ) -> Float[Tensor, "b d"]:
-    """One bounded step of the codes, (B, D), down the demonstration loss."""
+    """One bounded step of the codes, (B, D), down the demonstration loss.
+
+    Unrolled, it can be differentiated, as training does; otherwise it comes faster.
+    """
 
     def total(code: Tensor) -> Tensor:
         return demonstration_loss(energy, demonstrations, contraries, weights, code).sum()
 
-    slope = torch.func.grad(total)(code)
+    if unrolled:
+        slope = torch.func.grad(total)(code)
+    else:
+        at = code.detach().requires_grad_()
+        with torch.enable_grad():
+            (slope,) = torch.autograd.grad(total(at), at)
     return code - _LONGEST_STEP * torch.tanh(size * slope / _LONGEST_STEP)
 
 

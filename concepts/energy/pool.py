@@ -27,7 +27,7 @@ from ..event import FRAME_SECONDS, Event
 from ..sampling import ScenesTooRareError, least_entities, most_entities
 from ..streams import Streams, streams_from
 from ..task import Task, pairs
-from .scene import MOVABLE, centred
+from .scene import MOVABLE, scaled
 
 STATIC, MOVING = 1, 8
 """Steps, T, of the rows of a pool: of events without and with a course of time."""
@@ -37,7 +37,7 @@ TRAJECTORIES = ("shown", "start", "nearest", "short")
 DRIFT = 0.5
 """Largest speed of a first guess, in units per second."""
 
-_FORMAT = 2
+_FORMAT = 3
 """Counts up when the rows change their meaning."""
 
 _APPROACHES = 80
@@ -171,7 +171,7 @@ def _thinned(positions: np.ndarray, steps: int) -> np.ndarray:
 
 def _row_arrays(event: Event, trajectories: tuple[np.ndarray, ...], steps: int) -> dict[str, np.ndarray]:
     flags = np.stack([event.marker, event.movable], axis=-1)
-    nodes = np.concatenate([event.colors, centred(event.sizes)[..., None], flags], axis=-1)
+    nodes = np.concatenate([event.colors, scaled(event.sizes)[..., None], flags], axis=-1)
     frames = event.positions.shape[1] - 1
     parts = {name: _thinned(path, steps) for name, path in zip(TRAJECTORIES, trajectories, strict=True)}
     parts |= {"nodes": nodes * event.present[..., None], "present": event.present}

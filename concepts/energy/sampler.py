@@ -75,14 +75,24 @@ def smoothing(steps: int, like: Tensor) -> Float[Tensor, "t t"]:
     return torch.minimum(times[:, None], times) / steps
 
 
-def gradients(energy: Energy, scene: Scene, unknowns: Unknowns) -> tuple[Tensor, Tensor]:
-    """Gradients of the energy by positions, (B, T+1, N, 2), and logits, (B, N)."""
+def gradients(
+    energy: Energy, scene: Scene, unknowns: Unknowns, unrolled: bool = True
+) -> tuple[Tensor, Tensor]:
+    """Gradients of the energy by positions, (B, T+1, N, 2), and logits, (B, N).
+
+    Unrolled, they can be differentiated once more, as training does; otherwise they come faster.
+    """
 
     def total(positions: Tensor, logits: Tensor) -> Tensor:
         now = unknowns._replace(positions=positions, logits=logits)
         return energy(scene, positions, now.attention(scene)).sum()
 
-    return torch.func.grad(total, argnums=(0, 1))(unknowns.positions, unknowns.logits)
+    if unrolled:
+        return torch.func.grad(total, argnums=(0, 1))(unknowns.positions, unknowns.logits)
+    at = tuple(part.detach().requires_grad_() for part in (unknowns.positions, unknowns.logits))
+    with torch.enable_grad():
+        slopes = torch.autograd.grad(total(*at), at, materialize_grads=True)
+    return slopes[0], slopes[1]
 
 
 def noise_like(
@@ -102,6 +112,7 @@ def step(
     scene: Scene,
     unknowns: Unknowns,
     noise: tuple[Tensor, Tensor],
+    unrolled: bool = True,
 ) -> Unknowns:
     """One step downhill.
 
@@ -111,8 +122,9 @@ def step(
         scene: Who is there.
         unknowns: Where the optimisation stands.
         noise: Standard normal numbers like positions and logits, scaled.
+        unrolled: Whether the step is to be differentiated, as in training.
     """
-    by_position, by_logit = gradients(energy, scene, unknowns)
+    by_position, by_logit = gradients(energy, scene, unknowns, unrolled)
     later = by_position[:, 1:]
     count = later.shape[1]
     spread = torch.einsum("st,btnd->bsnd", smoothing(count, later), later)

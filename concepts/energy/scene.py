@@ -12,10 +12,10 @@ from torch import Tensor
 from ..event import FRAME_SECONDS, Array, Event
 
 FEATURES = 6
-"""Columns of ``Scene.nodes``: three colours, the size about its middle, marker, movable."""
+"""Columns of ``Scene.nodes``: three colours, ten times the radius, marker, movable."""
 
 MARKER, MOVABLE = 4, 5
-_SIZE_SCALE, _MIDDLE_SIZE = 20.0, 0.0575
+_SIZE_SCALE = 10.0
 
 
 class Scene(NamedTuple):
@@ -66,9 +66,9 @@ class Example(NamedTuple):
         return self._replace(scene=self.scene._replace(nodes=nodes))
 
 
-def centred(sizes: Array) -> Array:
-    """Radii about the middle between small and large ones, in twentieths of the unit."""
-    return _SIZE_SCALE * (sizes - _MIDDLE_SIZE)
+def scaled(sizes: Array) -> Array:
+    """Radii, as the network reads them."""
+    return _SIZE_SCALE * sizes
 
 
 def tensors(event: Event, device: torch.device | str = "cpu") -> Example:
@@ -85,7 +85,7 @@ def tensors(event: Event, device: torch.device | str = "cpu") -> Example:
         return array.to(device=device, dtype=torch.float32)
 
     present = cast(event.present)
-    columns = [cast(event.colors), centred(cast(event.sizes))[..., None]]
+    columns = [cast(event.colors), scaled(cast(event.sizes))[..., None]]
     columns += [cast(event.marker)[..., None], cast(event.movable)[..., None]]
     nodes = torch.cat(columns, dim=-1) * present[..., None]
     positions = cast(event.positions)

@@ -230,7 +230,7 @@ class Trainer:
             group["lr"] = learning_rate(self.config, self.step)
         self.optimiser.step()
         self.networks.encoder.track(raw)
-        self.workers.average([self.networks.encoder.mean, self.networks.encoder.covariance])
+        self.workers.average([self.networks.encoder.mean, self.networks.encoder.variance])
         decay = min(self.config.average, (self.step + 1) / (self.step + 10))
         for name, value in self.networks.state_dict().items():
             self.average[name].lerp_(value, 1 - decay)

@@ -13,9 +13,10 @@ import pytest
 import torch
 from conceptgym.concepts import CATALOGUE, Event
 from conceptgym.concepts.energy.inference import THRESHOLD
+from conceptgym.concepts.energy.reading import resampled
 from conceptgym.concepts.energy.storage import load_tensors, save_tensors
 from conceptgym.concepts.event import concatenate
-from conceptgym.concepts.model import ConceptModel, Search, resampled
+from conceptgym.concepts.model import ConceptModel, Search
 from conceptgym.concepts.streams import streams_from
 from conceptgym.concepts.task import Task
 from conceptgym.evaluation.energy_baselines import baseline_cell
@@ -240,7 +241,7 @@ def test_bad_demonstrations(model: ConceptModel) -> None:
         model.infer(concatenate([acting, still]))
     with pytest.raises(ValueError, match="steps is -1"):
         model.infer(shown, steps=-1)
-    with pytest.raises(TypeError, match="expected an Event"):
+    with pytest.raises(TypeError):
         model.infer({"positions": 1})  # type: ignore[arg-type]
 
 

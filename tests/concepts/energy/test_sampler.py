@@ -10,6 +10,7 @@ from conceptgym.concepts.energy.sampler import (
     Energy,
     StepSizes,
     Unknowns,
+    gradients,
     smoothing,
     step,
 )
@@ -86,6 +87,16 @@ def test_identification_finds_the_minimum_of_a_known_energy() -> None:
     for _ in range(10):
         unknowns = step(known, sizes, scene, unknowns, quiet(unknowns))  # type: ignore[arg-type]
     assert ((unknowns.attention(scene) > 0.5).double() == wanted).all()
+
+
+def test_both_ways_to_the_gradient_agree() -> None:
+    scene, before = start([0.0, 1.0], steps=3)
+    network = bound()
+    for one, two in zip(
+        gradients(network, scene, before), gradients(network, scene, before, False), strict=True
+    ):
+        torch.testing.assert_close(one, two, atol=1e-12, rtol=1e-9)
+        assert one.abs().max() > 1e-6 and not two.requires_grad
 
 
 def test_the_last_step_size_goes_on() -> None:

@@ -1,0 +1,115 @@
+"""Searching with a formula of codes as the energy: particles, and what a search finds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from .codes import Formula, combined
+from .learner import Networks
+from .reading import marked
+from .sampler import Unknowns
+from .scene import Example, Scene
+
+
+@dataclass(frozen=True)
+class Search:
+    """How long and how widely generation and identification search.
+
+    Attributes:
+        steps: Steps of each search.
+        particles: Searches of each scene, of which the one with the least energy counts.
+        spread: Deviation of the searches' first guesses from the scene as it is.
+    """
+
+    steps: int = 10
+    particles: int = 4
+    spread: float = 0.15
+
+    def __post_init__(self) -> None:
+        """Checks the numbers.
+
+        Raises:
+            ValueError: Fewer than one step or particle, or a spread that is negative or not finite.
+        """
+        if self.steps < 1 or self.particles < 1 or not 0 <= self.spread < np.inf:
+            raise ValueError(f"{self}: steps and particles are 1 at least, the spread is not negative")
+
+
+class Found(NamedTuple):
+    """The result of a search.
+
+    Attributes:
+        positions: Trajectories, (B, T+1, N, 2).
+        attention: Masks before rounding, (B, N).
+        energy: Energies, (B,).
+        path: Positions and attention after every step, each with a leading dimension of steps + 1.
+    """
+
+    positions: Float[Tensor, "batch frames n 2"]
+    attention: Float[Tensor, "batch n"]
+    energy: Float[Tensor, " batch"]
+    path: tuple[Tensor, Tensor]
+
+
+def first_particles(
+    example: Example, mode: str, search: Search, generator: torch.Generator
+) -> tuple[Unknowns, Scene]:
+    """Where the particles start; those of the first row of particles at the scene as it is."""
+    count = search.particles
+
+    def repeat(part: Tensor) -> Tensor:
+        return part.repeat(count, *[1] * (part.ndim - 1))
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator, device=example.positions.device)
+
+    scene = Scene(*map(repeat, example.scene))
+    positions, attention = repeat(example.positions), repeat(example.attention)
+    rows, frames, width, _ = positions.shape
+    recognise = torch.full((rows,), float(mode == "identify"), device=example.positions.device)
+    if mode == "generate":
+        others = (torch.arange(rows, device=example.positions.device) >= len(example.attention)).float()
+        time = torch.linspace(0, 1, frames, device=example.positions.device)[None, :, None, None]
+        drift = search.spread * others[:, None, None, None] * normal(rows, 1, width, 2)
+        # A standstill does not tell which way to go: with a course of time even the first one drifts.
+        lasting = (scene.seconds > 0).float()[:, None, None, None]
+        drift = drift + 0.3 * lasting * normal(rows, 1, width, 2)
+        positions = positions + time * drift * scene.movable[:, None, :, None]
+    logits = 0.1 * normal(rows, width) * recognise[:, None]
+    return Unknowns(positions, logits, attention, recognise), scene
+
+
+@dataclass(frozen=True, eq=False)
+class FormulaEnergy:
+    """The energy of a formula, bound to codes and to whom each code is about."""
+
+    networks: Networks
+    formula: Formula
+    mode: str
+    codes: list[Tensor]
+    targets: list[Tensor | None]
+
+    def __call__(self, scene: Scene, positions: Tensor, attention: Tensor) -> Tensor:
+        """Energies, (B,), of trajectories (B, T+1, N, 2) and attention (B, N)."""
+        energies = []
+        for vector, target in zip(self.codes, self.targets, strict=True):
+            seen, mask = scene, attention
+            if target is not None and self.mode == "generate":
+                mask = target
+            elif target is not None:
+                # To be recognised relative to somebody is to have that one marked.
+                seen = scene._replace(nodes=marked(scene.nodes, target))
+            energies.append(self.networks.energy(seen, positions, mask, vector))
+        return combined(self.formula, energies)
+
+    def repeated(self, count: int) -> FormulaEnergy:
+        """For ``count`` particles of each event."""
+        codes = [code.repeat(count, 1) for code in self.codes]
+        targets = [None if target is None else target.repeat(count, 1) for target in self.targets]
+        return replace(self, codes=codes, targets=targets)
