@@ -126,7 +126,7 @@ def run_learned(out: Path, seed: int = 0) -> Iterator[Learned]:
 
     model = load_pretrained()
     for name, mode in INFERRED:
-        made = exhibit(model, get(name), mode, seed=seed)
+        made = exhibit(model, get(name), mode, seed=seed, size=150)
         write_exhibit(made, out, f"learned-{name}-{mode}")
         yield Learned(name, mode, made.success, made.residual)
 

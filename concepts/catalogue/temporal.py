@@ -47,8 +47,7 @@ FAST = 0.8
 """Speeds, in units per second."""
 
 FOLLOWING = 0.3
-REACHED = 0.1
-MEETING = 0.15
+REACHED, MEETING = 0.1, 0.15
 ORBIT_RADIUS = 0.35
 
 
