@@ -210,7 +210,10 @@ class Trainer:
 
     def _complain(self, outcome: Outcome, kinds: np.ndarray, steps: int) -> None:
         names = np.array(self.curricula[steps].kinds)[kinds]
-        bad = ~torch.isfinite(outcome.each).cpu().numpy()
+        # Normalised codes hand a failure on to the whole batch; the raw ones tell whose it is.
+        bad = ~torch.isfinite(outcome.raw).all(1).cpu().numpy()
+        if not bad.any():
+            bad = ~torch.isfinite(outcome.each).cpu().numpy()
         culprits = sorted(set(names[bad] if bad.any() else names))
         raise FloatingPointError(
             f"the loss is not finite at step {self.step}, at {', '.join(culprits)}: "
