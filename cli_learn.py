@@ -97,9 +97,9 @@ def evaluate_energy(
 
     import torch
 
+    from .concepts.files import written_atomically
     from .concepts.model import ConceptModel
     from .concepts.release import WEIGHTS
-    from .envs.files import written_atomically
     from .evaluation.energy_report import evaluate_energy as run
     from .evaluation.energy_tables import FULL, QUICK, Size
 

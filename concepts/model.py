@@ -30,10 +30,12 @@ from .energy.scene import Example
 from .energy.search import FormulaEnergy, Found, Search, first_particles
 from .energy.storage import load_tensors, save_tensors
 from .event import Event
+from .files import written_atomically
 
 FORMAT = "conceptgym-energy-1"
 
-_ACT, _POINT = Search(), Search(particles=1)
+ACT, POINT = Search(), Search(particles=1)
+"""The searches of ``generate`` and ``identify``, unless told otherwise."""
 
 
 class ConceptModel:
@@ -137,7 +139,8 @@ class ConceptModel:
         weights = torch.ones(rows // k, k, device=self.device)
         code = networks.code_steps.start.expand(len(weights), -1)
         if encoder:
-            code = networks.encoder.normalised(networks.encoder(view, weights))
+            raw = networks.encoder(view, weights)
+            code = networks.encoder.normalised(raw, view.positions.shape[1] > 2)
         flags = (torch.arange(rows, device=self.device) >= (1 - recognise) * rows).float()
         for index in range(steps):
             contraries = contraries_of(view, flags, generator)
@@ -168,6 +171,19 @@ class ConceptModel:
         with torch.no_grad():
             return self._formula_energy(code, example, mode, None)(*example).reshape(batch)
 
+    def slope(self, event: Event, code: Formula, mode: str = "generate") -> Float[Tensor, " b"]:
+        """Energies of torch events, (B,), which can be differentiated by their positions; nothing is checked.
+
+        What planners and other optimisers call; ``energy`` is for everybody else.
+
+        Args:
+            event: Events in torch, positions (B, T+1, N, 2), on the model's device.
+            code: A code or a formula of codes.
+            mode: "generate" or "identify".
+        """
+        example = self._viewed(read(event, self.device), mode)
+        return self._formula_energy(code, example, mode, None)(*example)
+
     def _viewed(self, example: Example, mode: str) -> Example:
         if mode not in ("generate", "identify"):
             raise ValueError(f"mode is {mode!r}, expected 'generate' or 'identify'")
@@ -187,7 +203,7 @@ class ConceptModel:
             if vector.ndim == 2 and len(vector) not in (1, batch):
                 raise ValueError(f"there are {len(vector)} codes for {batch} events: give one, or one each")
             codes.append(vector.expand(batch, -1))
-            targets.append(self._target(leaf, example, width))
+            targets.append(self._target(leaf, example, width, generator or self._generator(None)))
             if leaf.target is None and mode == "generate" and generator is not None:
                 targets[-1] = self._whom(leaf, example, generator)
         return FormulaEnergy(self.networks, formula, mode, codes, targets)
@@ -197,10 +213,12 @@ class ConceptModel:
         empty = example.attention.sum(1) == 0
         if not bool(empty.any()):
             return None
-        found = self._search(first_state(example), leaf, "identify", Search(10, 1), generator)
+        found = self._search(first_state(example), leaf, "identify", POINT, generator)
         return torch.where(empty[:, None], (found.attention > 0.5).float(), example.attention)
 
-    def _target(self, leaf: ConceptCode, example: Example, width: int) -> Tensor | None:
+    def _target(
+        self, leaf: ConceptCode, example: Example, width: int, generator: torch.Generator
+    ) -> Tensor | None:
         if leaf.target is None:
             return None
         if isinstance(leaf.target, Tensor):
@@ -212,7 +230,7 @@ class ConceptModel:
                 raise ValueError(f"there are {len(leaf.target)} masks for {len(example.attention)} events")
             return leaf.target.to(self.device).expand(len(example.attention), -1)
         first = first_state(example)
-        found = self._search(first, leaf.target, "identify", Search(), self._generator(None))
+        found = self._search(first, leaf.target, "identify", POINT, generator)
         return (found.attention > 0.5).float()
 
     # --- search ----------------------------------------------------------------------------------
@@ -222,7 +240,7 @@ class ConceptModel:
         scene: Event,
         code: Formula,
         *,
-        search: Search = _ACT,
+        search: Search = ACT,
         generator: torch.Generator | None = None,
     ) -> Event:
         """Moves the movable entities so that the concept is satisfied.
@@ -253,7 +271,7 @@ class ConceptModel:
         scene: Event,
         code: Formula,
         *,
-        search: Search = _POINT,
+        search: Search = POINT,
         generator: torch.Generator | None = None,
     ) -> Bool[np.ndarray, "*batch n"]:
         """Finds the entities that the concept is about, (B, N) or (N,) bool, from all candidates.
@@ -276,7 +294,7 @@ class ConceptModel:
         scene: Event,
         code: Formula,
         mode: str,
-        search: Search = _ACT,
+        search: Search = ACT,
         generator: torch.Generator | None = None,
     ) -> Found:
         """What ``generate`` and ``identify`` do, with energies and the path of the best particle.
@@ -327,9 +345,8 @@ class ConceptModel:
             "network": asdict(self.config),
             "objective": asdict(self.objective),
         }
-        temporary = target.with_suffix(".json.tmp")
-        temporary.write_text(json.dumps(card, indent=2) + "\n")
-        temporary.replace(target.with_suffix(".json"))
+        with written_atomically(target.with_suffix(".json")) as temporary:
+            Path(temporary).write_text(json.dumps(card, indent=2) + "\n")
 
     @staticmethod
     def load(path: str | Path, device: str = "cpu") -> ConceptModel:

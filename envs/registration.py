@@ -24,13 +24,21 @@ def identify_id(name: str) -> str:
     return f"{NAMESPACE}/Identify{camel_case(name)}-v0"
 
 
+def arm_id(name: str) -> str:
+    """Id of the arm environment of a concept."""
+    return f"{NAMESPACE}/Arm{camel_case(name)}-v0"
+
+
 def register_all() -> None:
     """Registers the generic ids and one id for every concept and mode; a second call does nothing."""
     if f"{NAMESPACE}/Particle-v0" in gym.registry:
         return
     _register(f"{NAMESPACE}/Particle-v0", "particle.env:Particle", {})
     _register(f"{NAMESPACE}/Identify-v0", "identify:Identify", {})
+    _register(f"{NAMESPACE}/Arm-v0", "arm.env:Arm", {})
     for concept in CATALOGUE.values():
+        if concept.generation is not None and concept.generation.actor != "pusher":
+            _register(arm_id(concept.name), "arm.env:Arm", {"concept": concept.name})
         if concept.generation is not None:
             _register(particle_id(concept.name), "particle.env:Particle", {"concept": concept.name})
         if concept.identification is not None:

@@ -127,11 +127,15 @@ class ConceptEnv(gym.Env[Observation, np.ndarray]):
         if self.state is None:
             raise ResetNeeded("call reset() before render()")
         hand = self.world.hand(self.state)
-        frame = self.viewer.draw(self.event, None if hand is None else hand[0], self.world.task.name)
+        frame = self.picture(self.event, None if hand is None else hand[0])
         if self.render_mode == "human":
             self.viewer.show(frame)
             return None
         return frame
+
+    def picture(self, event: Event, hand: np.ndarray | None) -> np.ndarray:
+        """The present state as an image, (H, W, 3) of uint8."""
+        return self.viewer.draw(event, hand, self.world.task.name)
 
     @property
     def event(self) -> Event:

@@ -13,7 +13,7 @@ import numpy as np
 from gymnasium.error import DependencyNotInstalled
 
 from ..concepts.event import Event
-from .files import written_atomically
+from ..concepts.files import written_atomically
 
 HeatMap: TypeAlias = Callable[[np.ndarray, Event], np.ndarray]
 """Maps points, (P, 2), and the event so far to energies, (P,)."""

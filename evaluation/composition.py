@@ -12,11 +12,12 @@ import numpy as np
 
 from ..concepts.catalogue import CATALOGUE
 from ..concepts.energy.codes import ConceptCode, Formula
-from ..concepts.event import Event
+from ..concepts.event import Event, concatenate
 from ..concepts.model import ConceptModel, Search
 from ..concepts.scene import EDGE, inside_world, nobody_overlaps, random_scene
 from ..concepts.streams import Streams, streams_from
-from .energy_cells import Protocol, Score, demonstration_sets
+from ..concepts.task import task
+from .energy_cells import Protocol, Score, demonstration_sets, infer_codes, mask_score
 
 WIDTH = 6
 _PLACES = 256
@@ -75,9 +76,7 @@ FORMULAS: dict[str, Composite | tuple[str, str] | str] = {
 def codes_of(model: ConceptModel, name: str, mode: str, sets: int, scenes: int) -> ConceptCode:
     """Codes of a concept from fresh demonstrations, one for each scene, (sets * scenes, D)."""
     protocol = Protocol(sets=sets, scenes=scenes, seed=2_000_000)
-    code = model.infer(demonstration_sets(CATALOGUE[name], mode, protocol))
-    parts = (part.repeat_interleave(scenes, dim=0) for part in (code.w_x, code.w_a, code.residual))
-    return ConceptCode(*parts)
+    return infer_codes(model, demonstration_sets(CATALOGUE[name], mode, protocol), protocol)
 
 
 def composition_cell(model: ConceptModel, name: str, sets: int, scenes: int) -> Score:
@@ -116,8 +115,7 @@ def composite_scenes(composite: Composite, rows: int, seed: int) -> tuple[Event,
     masks[np.arange(terms), 0, 1 + np.arange(terms)] = 1.0
     for row in range(rows):
         kept.append(_possible(composite, Streams(streams.keys[row : row + 1]), masks))
-    scene = Event(**{name: np.concatenate([getattr(e, name) for e in kept]) for name in vars(kept[0])})
-    return scene, np.broadcast_to(masks, (terms, rows, WIDTH))
+    return concatenate(kept), np.broadcast_to(masks, (terms, rows, WIDTH))
 
 
 def _possible(composite: Composite, stream: Streams, masks: np.ndarray) -> Event:
@@ -150,8 +148,6 @@ def _enacted(model: ConceptModel, composite: Composite, sets: int, scenes: int) 
 
 def _recursive(model: ConceptModel, action: str, argument: str, sets: int, scenes: int) -> Score:
     """The action about whatever the other concept's code picks out; nobody is attended in the scene."""
-    from ..concepts.task import task
-
     both = task(action, argument)
     scene, _ = both.scenes(streams_from(np.random.default_rng(4_000_000), sets * scenes))
     does = codes_of(model, action, "generate", sets, scenes)
@@ -166,14 +162,14 @@ def _intersected(model: ConceptModel, first: str, second: str, sets: int, scenes
     """Those that satisfy both concepts, found by the sum of two energies."""
     parts = [CATALOGUE[name].identification for name in (first, second)]
     assert parts[0] is not None and parts[1] is not None, "the table names concepts to identify"
-    drawn = CATALOGUE[first].sample(np.random.default_rng(5_000_000), 6 * sets * scenes, (5, 7), "identify")
+    wanted = sets * scenes
+    drawn = CATALOGUE[first].sample(np.random.default_rng(5_000_000), 12 * wanted, (5, 7), "identify")
     true = np.asarray(parts[0].mask(drawn)) & np.asarray(parts[1].mask(drawn))
     clear = np.asarray(parts[1].clear(drawn)) & true.any(-1)
-    rows = np.flatnonzero(clear)[: sets * scenes]
+    rows = np.flatnonzero(clear)[:wanted]
+    if len(rows) < wanted:
+        raise ValueError(f"only {len(rows)} of {wanted} scenes have somebody both {first} and {second}")
     scene, true = drawn[rows], true[rows]
     codes = [codes_of(model, name, "identify", sets, scenes) for name in (first, second)]
-    trimmed = [ConceptCode(*(part[: len(rows)] for part in (c.w_x, c.w_a, c.residual))) for c in codes]
-    mask = model.identify(scene, trimmed[0] & trimmed[1])
-    ok = (mask == true).all(-1)
-    iou = (mask & true).sum(-1) / np.maximum((mask | true).sum(-1), 1)
-    return Score(int(ok.sum()), len(ok), float(iou.mean()), each=ok)
+    mask = model.identify(scene, codes[0] & codes[1])
+    return mask_score(mask, true)

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ..concepts.concept import Concept, Identification
+from ..concepts.concept import Concept
 from ..concepts.energy.pool import nearest_solution
 from ..concepts.event import Event
 from ..concepts.task import Task
@@ -17,6 +17,8 @@ from .energy_cells import (
     demonstration_sets,
     generation_scenes_of,
     identification_scenes_of,
+    mask_score,
+    true_mask,
 )
 
 Enact: TypeAlias = Callable[[Concept, Event, Event, np.random.Generator], np.ndarray]
@@ -94,17 +96,15 @@ def descended(concept: Concept, shown: Event, scene: Event, rng: np.random.Gener
     return nearest_solution(concept, scene)
 
 
-def true_mask(concept: Concept, shown: Event, scene: Event, rng: np.random.Generator) -> np.ndarray:
-    """The truth."""
-    part = concept.part("identify")
-    assert isinstance(part, Identification)
-    return np.asarray(part.mask(scene))
+def truth(concept: Concept, shown: Event, scene: Event, rng: np.random.Generator) -> np.ndarray:
+    """The true mask."""
+    return true_mask(concept, scene, scene.attention)
 
 
 BASELINES: dict[str, tuple[Enact, Point]] = {
     "random": (random_places, random_mask),
     "nearest demonstration": (nearest_places, nearest_mask),
-    "descent on the true error": (descended, true_mask),
+    "descent on the true error": (descended, truth),
 }
 """Baselines: one function that enacts, one that points."""
 
@@ -121,9 +121,4 @@ def baseline_cell(name: str, concept: Concept, mode: str, protocol: Protocol) ->
         return Score(int(ok.sum()), len(ok), each=ok)
     scene = identification_scenes_of(concept, protocol)
     mask = point(concept, shown, scene, rng)
-    part = concept.part("identify")
-    assert isinstance(part, Identification)
-    true = np.asarray(part.mask(scene.replace(attention=mask.astype(np.float64))))
-    ok = (mask == true).all(-1)
-    iou = (mask & true).sum(-1) / np.maximum((mask | true).sum(-1), 1)
-    return Score(int(ok.sum()), len(ok), float(iou.mean()), each=ok)
+    return mask_score(mask, true_mask(concept, scene, mask))

@@ -7,16 +7,16 @@ of cells never coincide with those of training, which draws from other generator
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..concepts.concept import Concept, Identification
+from ..concepts.concept import Concept
 from ..concepts.energy.codes import ConceptCode
 from ..concepts.event import Event
-from ..concepts.model import ConceptModel, Search
+from ..concepts.model import POINT, ConceptModel, Search
 from ..concepts.sampling import least_entities, most_entities
-from ..concepts.streams import Streams, streams_from
+from ..concepts.streams import streams_from
 from ..concepts.task import Task
 from .statistics import wilson
 
@@ -75,10 +75,6 @@ class Score:
         return wilson(self.hits, self.of)
 
 
-def _streams(name: str, purpose: str, seed: int, rows: int) -> Streams:
-    return streams_from(np.random.default_rng([seed, zlib.crc32(f"{name}/{purpose}".encode())]), rows)
-
-
 def _rng(name: str, purpose: str, seed: int) -> np.random.Generator:
     return np.random.default_rng([seed, zlib.crc32(f"{name}/{purpose}".encode())])
 
@@ -119,17 +115,25 @@ def infer_codes(model: ConceptModel, demonstrations: Event, protocol: Protocol) 
 
 def generation_scenes_of(task: Task, protocol: Protocol) -> Event:
     """Fresh scenes to act in, positions (sets * scenes, T+1, N, 2)."""
-    streams = _streams(task.name, "scenes", protocol.seed, protocol.sets * protocol.scenes)
+    rng = _rng(task.name, "scenes", protocol.seed)
+    streams = streams_from(rng, protocol.sets * protocol.scenes)
     wanted = entity_limits(task.generation, task.recogniser, protocol.n_entities)
     return task.scenes(streams, wanted)[0]
 
 
-def generation_cell(
-    model: ConceptModel, task: Task, protocol: Protocol, code: ConceptCode | None = None
-) -> Score:
-    """Success at generating: the argument is identified first, where the task has one."""
-    if code is None:
-        code = infer_codes(model, demonstration_sets(task, "generate", protocol), protocol)
+def generation_cell(model: ConceptModel, task: Task, protocol: Protocol, shown: str = "generate") -> Score:
+    """Success at generating: the argument is identified first, where the task has one.
+
+    Args:
+        model: What is measured.
+        task: What is to be done.
+        protocol: How.
+        shown: The mode of the demonstrations; "identify" shows a concept that is then to be enacted.
+    """
+    told = task if shown == "generate" else task.action
+    code = infer_codes(model, demonstration_sets(told, shown, protocol), protocol)
+    if shown == "identify":
+        code = replace(code, w_x=code.w_a)
     scene = generation_scenes_of(task, protocol)
     asked = scene
     if task.argument is not None:
@@ -148,19 +152,36 @@ def identification_scenes_of(concept: Concept, protocol: Protocol) -> Event:
 
 
 def identification_cell(
-    model: ConceptModel, concept: Concept, protocol: Protocol, code: ConceptCode | None = None
+    model: ConceptModel, concept: Concept, protocol: Protocol, shown: str = "identify"
 ) -> Score:
-    """Success at identifying: the exact mask, and intersection over union."""
-    if code is None:
-        code = infer_codes(model, demonstration_sets(concept, "identify", protocol), protocol)
+    """Success at identifying: the exact mask, and intersection over union.
+
+    Args:
+        model: What is measured.
+        concept: What is to be pointed out.
+        protocol: How.
+        shown: The mode of the demonstrations; "generate" shows a concept being enacted.
+    """
+    code = infer_codes(model, demonstration_sets(concept, shown, protocol), protocol)
+    if shown == "generate":
+        code = replace(code, w_a=code.w_x)
     scene = identification_scenes_of(concept, protocol)
-    mask = model.identify(scene, code, search=protocol.search or Search(10, 1))
-    part = concept.part("identify")
-    assert isinstance(part, Identification)
-    true = np.asarray(part.mask(scene.replace(attention=mask.astype(np.float64))))
+    mask = model.identify(scene, code, search=protocol.search or POINT)
+    return mask_score(mask, true_mask(concept, scene, mask), float(code.residual[:, 1].mean()))
+
+
+def true_mask(concept: Concept, scene: Event, near: np.ndarray) -> np.ndarray:
+    """The true mask, (B, N); where several are true, the one closest to another mask, (B, N)."""
+    part = concept.identification
+    assert part is not None, "the concept is one to identify"
+    return np.asarray(part.mask(scene.replace(attention=near.astype(np.float64))))
+
+
+def mask_score(mask: np.ndarray, true: np.ndarray, residual: float = float("nan")) -> Score:
+    """Successes, which are exact masks, and intersection over union; masks are (B, N)."""
     iou = (mask & true).sum(-1) / np.maximum((mask | true).sum(-1), 1)
     ok = (mask == true).all(-1)
-    return Score(int(ok.sum()), len(ok), float(iou.mean()), float(code.residual[:, 1].mean()), ok)
+    return Score(int(ok.sum()), len(ok), float(iou.mean()), residual, ok)
 
 
 def concept_cell(model: ConceptModel, concept: Concept, mode: str, protocol: Protocol) -> Score:

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from ..concepts.files import written_atomically
 from ..concepts.model import ConceptModel
-from ..envs.files import written_atomically
 from .energy_tables import FULL, TABLES, Row, Size, Table, timings
 from .speed import machine
 

@@ -17,9 +17,9 @@ from tqdm import tqdm
 
 from ..concepts.catalogue import CATALOGUE
 from ..concepts.concept import FAMILIES, Concept, Identification, Mode
+from ..concepts.files import written_atomically
 from ..concepts.sampling import least_entities, most_entities
 from ..concepts.task import pairs
-from ..envs.files import written_atomically
 from ..envs.registration import identify_id, particle_id
 from ..envs.viewer import draw_event, save_gif, save_png
 from .demo import EIGHT, film, mosaic

@@ -12,6 +12,7 @@ from ..concepts.energy.codes import ConceptCode
 from ..concepts.energy.reading import written
 from ..concepts.event import Event
 from ..concepts.model import ConceptModel, Found, Search
+from ..concepts.streams import streams_from
 from ..concepts.task import Task
 from ..envs.viewer import HeatMap, draw_event, save_gif, save_png
 
@@ -77,8 +78,6 @@ def _stages(scene: Event, found: Found, mode: str) -> list[Event]:
 
 def _scenes(concept: Concept, mode: str, seed: int, count: int) -> Event:
     """Scenes as they are given to the model."""
-    from ..concepts.streams import streams_from
-
     rng = np.random.default_rng([seed, 1])
     if mode == "generate":
         return Task(concept).scenes(streams_from(rng, count))[0]

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .pool import STATIC, Pool
+from .pool import TRAJECTORIES, Pool
 from .scene import Example, Scene
 
 _UNIFORM_SHARE = 0.3
@@ -104,26 +104,29 @@ class Curriculum:
             return self.config.family_share
         return self.config.pair_share if "(" in kind else 1.0
 
-    def draw(self, rng: np.random.Generator, batch: int) -> tuple[Problem, np.ndarray]:
-        """Draws a batch of problems, and the kind of each, (B,)."""
+    def draw(
+        self, rng: np.random.Generator, batch: int, queries: int | None = None
+    ) -> tuple[Problem, np.ndarray]:
+        """Draws a batch of problems, and the kind of each, (B,); as many queries each as configured."""
         urgent = self.prior * self.losses
         chance = _UNIFORM_SHARE * self.prior + (1 - _UNIFORM_SHARE) * urgent / urgent.sum()
         kinds = rng.choice(len(self.kinds), size=batch, p=chance / chance.sum())
         sources = [self.members[kind][int(rng.integers(len(self.members[kind])))] for kind in kinds]
-        return self.problem(rng, sources), kinds
+        return self.problem(rng, sources, queries), kinds
 
     def update(self, kinds: np.ndarray, losses: np.ndarray) -> None:
         """Moves the running losses of the kinds towards new ones."""
         for kind, loss in zip(kinds, losses, strict=True):
             self.losses[kind] += _SMOOTHING * (max(float(loss), 0.0) - self.losses[kind])
 
-    def problem(self, rng: np.random.Generator, sources: list[int]) -> Problem:
+    def problem(self, rng: np.random.Generator, sources: list[int], queries: int | None = None) -> Problem:
         """Draws one problem of each source."""
         config, all_sources = self.config, self.pool.sources
+        queries = config.queries if queries is None else queries
         shown_rows, query_rows, shown_mode = [], [], []
         for index in sources:
             source = all_sources[index]
-            rows = source.first + rng.choice(source.rows, size=config.k + config.queries, replace=False)
+            rows = source.first + rng.choice(source.rows, size=config.k + queries, replace=False)
             query_rows.append(rows[config.k :])
             swap = source.twin >= 0 and config.modes == "both" and rng.random() < config.swapped
             shown = all_sources[source.twin] if swap else source
@@ -184,15 +187,12 @@ class Curriculum:
             turn, order = (np.repeat(part, count, axis=0) for part in change)
             nodes = arrays["nodes"][rows].copy()
             nodes[..., :3] = np.take_along_axis(nodes[..., :3], order[:, None, :], axis=-1)
-            paths = [
-                cast(np.einsum("bij,btnj->btni", turn, arrays[name][rows]))
-                for name in ("shown", "start", "nearest", "short")
-            ]
+            paths = [cast(np.einsum("bij,btnj->btni", turn, arrays[name][rows])) for name in TRAJECTORIES]
             scene = Scene(cast(nodes), cast(arrays["present"][rows]), cast(arrays["seconds"][rows]))
             return Example(scene, paths[0], cast(arrays["attention"][rows])), paths[1:]
 
         demonstrations, _ = example(shown, self.config.k)
-        queries, paths = example(query, self.config.queries)
+        queries, paths = example(query, len(query) // (len(shown) // self.config.k))
         return Problem(
             demonstrations,
             queries,
@@ -218,6 +218,3 @@ def hits_held_out(concept: str, turn: np.ndarray) -> bool:
         angle = np.arctan2(turn[1, 0], turn[0, 0]) % (np.pi / 2)
         return bool(abs(angle - np.pi / 4) < _KEPT_CLEAR)
     return False
-
-
-__all__ = ["STATIC", "BatchConfig", "Curriculum", "Problem", "hits_held_out"]

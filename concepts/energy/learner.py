@@ -21,7 +21,7 @@ from .encoder import Encoder
 from .inference import CodeSteps, code_step, contraries_of, contrary, surprise
 from .network import NetworkConfig, RelationalEnergy
 from .paper import PaperEnergy
-from .sampler import LONGEST_STEP, StepSizes, Unknowns, noise_like, step
+from .sampler import StepSizes, Unknowns, noise_like, step
 from .scene import Scene
 
 _POSITION_WEIGHT = 2.0
@@ -39,11 +39,18 @@ class Objective:
         contrastive: The paper's softplus(E(true) - E(sampled)), equation 13.
         kl: The paper's energy of samples, gradient through the sampler only, equation 6 without entropy.
         inner_steps: K, steps of generation and identification.
-        code_steps: Steps of the code's optimisation; 0 leaves what the encoder says.
+        code_steps: Most steps of the code's optimisation; 0 leaves what the encoder says. Each batch
+            takes any number up to these, so that few do well and more do no harm; one at least where
+            there is no encoder.
         encoder: Whether the optimisation of codes starts at the encoder's.
         blind: Share of problems whose optimisation starts without the encoder all the same.
-        scattered: One step from anywhere between start and solution, in place of all steps from the
-            start: the slope of the energy is to point at the nearest solution and be as long as the way.
+        amortisation: Mean squared distance of the encoder's code from the optimised one. What the energy
+            does not use the encoder cannot learn to say, and the other way round; the optimisation
+            of codes finds it first, and so leads the encoder.
+        decorrelation: Mean squared correlation of the code's dimensions over a batch of problems;
+            without it, nearly all of the encoder's variance is one direction.
+        restarts: Share of queries that start anywhere between start and solution, or at a solution,
+            so that the slope is learned near solutions, too.
     """
 
     reconstruction: float = 1.0
@@ -53,8 +60,10 @@ class Objective:
     inner_steps: int = 5
     code_steps: int = 2
     encoder: bool = True
-    blind: float = 0.25
-    scattered: bool = False
+    blind: float = 0.4
+    amortisation: float = 0.1
+    decorrelation: float = 0.1
+    restarts: float = 0.3
 
 
 class Networks(nn.Module):
@@ -112,8 +121,7 @@ class Outcome(NamedTuple):
     Attributes:
         loss: The mean loss, a scalar.
         each: The loss of each problem, (B,), detached.
-        terms: Means of the terms, detached, (5,): reconstruction by position and by mask, calibration,
-            contrastive, kl.
+        terms: Means of the terms, detached, (7,), see ``TERMS``.
         raw: Raw codes of the encoder, (B, D), detached.
     """
 
@@ -123,24 +131,33 @@ class Outcome(NamedTuple):
     raw: Tensor
 
 
-TERMS = ("position", "mask", "calibration", "contrastive", "kl")
+TERMS = ("position", "mask", "calibration", "contrastive", "kl", "correlation", "amortisation")
+"""What is reported of a batch: reconstruction by position and by mask, and the other terms."""
 
 
 def infer(
     networks: Networks, run: Kernels, problem: Problem, objective: Objective, generator: torch.Generator
-) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b d"]]:
-    """Codes of the problems' demonstrations, and the encoder's raw ones."""
-    raw = run.encode(problem.shown, problem.weights)
-    code = networks.encoder.normalised(raw)
-    share = objective.blind if objective.encoder else 1.0
-    if objective.code_steps and share:
+) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b d"], tuple[Tensor, Tensor]]:
+    """Codes of the problems' demonstrations, the encoder's raw ones, and the encoder's own two terms."""
+    code = networks.code_steps.start.expand(len(problem.weights), -1)
+    least = min(0 if objective.encoder else 1, objective.code_steps)
+    most = objective.code_steps + 1
+    steps = int(torch.randint(least, most, (), generator=generator, device=code.device))
+    encoded, raw = code, torch.zeros_like(code)
+    if objective.encoder:
+        raw = run.encode(problem.shown, problem.weights)
+        encoded = networks.encoder.normalised(raw, problem.shown.positions.shape[1] > 2)
         chance = torch.rand(len(code), 1, generator=generator, device=code.device)
-        code = torch.where(chance < share, networks.code_steps.start, code)
+        code = torch.where(chance < (objective.blind if steps else 0.0), code, encoded)
     recognise = problem.shown_recognise.repeat_interleave(problem.weights.shape[1])
-    for index in range(objective.code_steps):
+    for index in range(steps):
         contraries = contraries_of(problem.shown, recognise, generator)
         code = run.code_step(networks.code_steps.at(index), problem.shown, contraries, problem.weights, code)
-    return code, raw
+    zero = code.new_zeros(())
+    if not objective.encoder:
+        return code, raw, (zero, zero)
+    apart = ((encoded - code.detach()) ** 2).mean() if steps else zero
+    return code, raw, (correlation(encoded), apart)
 
 
 def first_guess(problem: Problem, generator: torch.Generator) -> Unknowns:
@@ -152,10 +169,10 @@ def first_guess(problem: Problem, generator: torch.Generator) -> Unknowns:
 
 
 def scattered_guess(problem: Problem, generator: torch.Generator) -> tuple[Unknowns, Tensor]:
-    """States anywhere on the way, some of them solved, and where one bounded step is to lead from there.
+    """States anywhere on the way, some of them solved, and the solutions nearest to them.
 
     Returns:
-        The unknowns, and the positions wanted after one step, (B * Q, T+1, N, 2).
+        The unknowns, and the positions wanted, (B * Q, T+1, N, 2).
     """
     query, device = problem.query, problem.start.device
     rows, width = query.attention.shape
@@ -173,12 +190,26 @@ def scattered_guess(problem: Problem, generator: torch.Generator) -> tuple[Unkno
     solved = random(rows, 1, 1, 1) < _SOLVED
     positions = torch.where(solved, query.positions, between)
     target = torch.where(solved, query.positions, problem.nearest)
-    wanted = positions - LONGEST_STEP * torch.tanh((positions - target) / LONGEST_STEP)
     flips = torch.where(random(rows, width) < 0.2, -1.0, 1.0)
     hint = 3 * random(rows, 1) * (random(rows, 1) < 0.5)
     logits = hint * flips * (2 * query.attention - 1) + 2 * random(rows, 1) ** 2 * normal(rows, width)
     recognise = problem.recognise.repeat_interleave(rows // len(problem.recognise))
-    return Unknowns(positions, logits, query.attention, recognise), wanted
+    return Unknowns(positions, logits, query.attention, recognise), target
+
+
+def mixed_guess(
+    problem: Problem, restarts: float, generator: torch.Generator
+) -> tuple[Unknowns, Float[Tensor, "q t1 n 2"]]:
+    """Queries from their start or, a share of them, from anywhere; and the solutions nearest to each."""
+    guess = first_guess(problem, generator)
+    if not restarts:
+        return guess, problem.nearest
+    other, target = scattered_guess(problem, generator)
+    again = torch.rand(len(guess.logits), 1, generator=generator, device=guess.logits.device) < restarts
+    far = again[:, :, None, None]
+    positions = torch.where(far, other.positions, guess.positions)
+    logits = torch.where(again, other.logits, guess.logits)
+    return guess._replace(positions=positions, logits=logits), torch.where(far, target, problem.nearest)
 
 
 def wanted_mask(logits: Tensor, problem: Problem, scene: Scene) -> Float[Tensor, "q n"]:
@@ -209,7 +240,7 @@ def meta_loss(
     networks: Networks, run: Kernels, problem: Problem, objective: Objective, generator: torch.Generator
 ) -> Outcome:
     """The loss of a batch of problems: codes from demonstrations, then the queries' losses."""
-    code, raw = infer(networks, run, problem, objective, generator)
+    code, raw, own = infer(networks, run, problem, objective, generator)
     count = problem.query.attention.shape[0] // len(code)
     codes = code.repeat_interleave(count, dim=0)
     unknowns, distance, entropy = _sampled(networks, run, problem, objective, codes, generator)
@@ -218,9 +249,22 @@ def meta_loss(
     total = objective.reconstruction * (_POSITION_WEIGHT * distance + entropy)
     for weight, term in zip(weights, rest, strict=True):
         total = total + weight * term
-    terms = torch.stack([part.mean() for part in (distance, entropy, *rest)]).detach()
+    terms = torch.stack([part.mean() for part in (distance, entropy, *rest, *own)]).detach()
     each = (_POSITION_WEIGHT * distance + entropy).detach().reshape(-1, count).mean(1)
-    return Outcome(total.mean(), each, terms, raw.detach())
+    loss = total.mean() + objective.decorrelation * own[0] + objective.amortisation * own[1]
+    return Outcome(loss, each, terms, raw.detach())
+
+
+def correlation(codes: Float[Tensor, "b d"]) -> Float[Tensor, ""]:
+    """Mean squared correlation of different dimensions of codes of mean zero and variance one.
+
+    As in Bardes et al., "VICReg" (2022), section 4.1: 0 where every dimension says something else.
+    """
+    if len(codes) < 2 or codes.shape[1] < 2:
+        return codes.new_zeros(())
+    shared = codes.T @ codes / (len(codes) - 1)
+    apart = shared - torch.diag(torch.diagonal(shared))
+    return (apart * apart).sum() / (codes.shape[1] * (codes.shape[1] - 1))
 
 
 def _sampled(
@@ -232,16 +276,11 @@ def _sampled(
     generator: torch.Generator,
 ) -> tuple[Unknowns, Tensor, Tensor]:
     """The sampler unrolled: where it ends, and the two reconstruction losses of each query, (B * Q,)."""
-    if objective.scattered:
-        unknowns, wanted = scattered_guess(problem, generator)
-        index = int(torch.randint(objective.inner_steps, (), generator=generator, device=codes.device))
-        schedule = [(index, 1.0)]
-    else:
-        unknowns, wanted = first_guess(problem, generator), problem.nearest
-        total = objective.inner_steps * (objective.inner_steps + 1)
-        schedule = [(index, 2 * (index + 1) / total) for index in range(objective.inner_steps)]
+    unknowns, wanted = mixed_guess(problem, objective.restarts, generator)
+    total = objective.inner_steps * (objective.inner_steps + 1)
     distance = entropy = torch.zeros_like(codes[:, 0])
-    for index, share in schedule:
+    for index in range(objective.inner_steps):
+        share = 2 * (index + 1) / total
         noise = noise_like(unknowns, generator)
         sizes = networks.steps.at(index)
         unknowns = run.step(sizes, problem.query.scene, unknowns, codes, noise)

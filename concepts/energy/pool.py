@@ -24,10 +24,11 @@ from tqdm import tqdm
 from ..catalogue import CATALOGUE, families
 from ..concept import Concept, Identification, Mode
 from ..event import FRAME_SECONDS, Event
+from ..files import written_atomically
 from ..sampling import ScenesTooRareError, least_entities, most_entities
 from ..streams import Streams, streams_from
 from ..task import Task, pairs
-from .scene import MOVABLE, scaled
+from .scene import MOVABLE, tensors
 
 STATIC, MOVING = 1, 8
 """Steps, T, of the rows of a pool: of events without and with a course of time."""
@@ -37,7 +38,7 @@ TRAJECTORIES = ("shown", "start", "nearest", "short")
 DRIFT = 0.5
 """Largest speed of a first guess, in units per second."""
 
-_FORMAT = 3
+_FORMAT = 4
 """Counts up when the rows change their meaning."""
 
 _APPROACHES = 80
@@ -60,9 +61,9 @@ class PoolConfig:
     """
 
     seed: int = 0
-    rows: int = 1536
+    rows: int = 2048
     pair_rows: int = 96
-    drawn: int = 1200
+    drawn: int = 1600
     drawn_rows: int = 32
     width: int = 7
     concepts: tuple[str, ...] = ()
@@ -152,13 +153,12 @@ def drifting(start: Event, streams: Streams) -> Float[np.ndarray, "batch t1 n 2"
 
 
 def _short_of(
-    task: Concept | Task, start: Event, nearest: np.ndarray, unsolved: np.ndarray, streams: Streams
+    task: Task, start: Event, nearest: np.ndarray, unsolved: np.ndarray, streams: Streams
 ) -> np.ndarray:
     """Trajectories on the way from the nearest solution back to the start that do not satisfy."""
     back = streams.uniform("back", 1, 1, 1, low=0.1, high=1.0)
     between = nearest + back * (start.positions - nearest)
-    tolerance = (task.generation if isinstance(task, Task) else task.part("generate")).tolerance
-    wrong = task.error(start.replace(positions=between)) > 1.5 * tolerance
+    wrong = task.error(start.replace(positions=between)) > 1.5 * task.generation.tolerance
     return np.where(wrong[:, None, None, None], between, unsolved)
 
 
@@ -170,13 +170,10 @@ def _thinned(positions: np.ndarray, steps: int) -> np.ndarray:
 
 
 def _row_arrays(event: Event, trajectories: tuple[np.ndarray, ...], steps: int) -> dict[str, np.ndarray]:
-    flags = np.stack([event.marker, event.movable], axis=-1)
-    nodes = np.concatenate([event.colors, scaled(event.sizes)[..., None], flags], axis=-1)
-    frames = event.positions.shape[1] - 1
+    (nodes, present, seconds), _, attention = tensors(event)
     parts = {name: _thinned(path, steps) for name, path in zip(TRAJECTORIES, trajectories, strict=True)}
-    parts |= {"nodes": nodes * event.present[..., None], "present": event.present}
-    parts |= {"attention": event.attention}
-    parts["seconds"] = np.full(len(nodes), frames * FRAME_SECONDS if frames > 1 else 0.0)
+    read = {"nodes": nodes, "present": present, "seconds": seconds, "attention": attention}
+    parts |= {name: tensor.numpy() for name, tensor in read.items()}
     return {name: part.astype(np.float32) for name, part in parts.items()}
 
 
@@ -369,9 +366,8 @@ def save_pools(pools: dict[int, Pool], path: Path) -> None:
         f"{steps}/{name}": array for steps, pool in pools.items() for name, array in pool.arrays.items()
     }
     meta = {steps: [asdict(source) for source in pool.sources] for steps, pool in pools.items()}
-    temporary = path.with_suffix(".tmp.npz")
-    np.savez(temporary, **(arrays | {"meta": np.array(json.dumps(meta))}))  # type: ignore[arg-type]
-    temporary.replace(path)
+    with written_atomically(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, **(arrays | {"meta": np.array(json.dumps(meta))}))  # type: ignore[arg-type]
 
 
 def load_pools(path: Path) -> dict[int, Pool]:

@@ -12,10 +12,10 @@ from torch import Tensor
 from ..event import FRAME_SECONDS, Array, Event
 
 FEATURES = 6
-"""Columns of ``Scene.nodes``: three colours, ten times the radius, marker, movable."""
+"""Columns of ``Scene.nodes``: three colours, the size, marker, movable."""
 
 MARKER, MOVABLE = 4, 5
-_SIZE_SCALE = 10.0
+_MEAN_RADIUS, _SIZE_SCALE = 0.0575, 20.0
 
 
 class Scene(NamedTuple):
@@ -67,8 +67,8 @@ class Example(NamedTuple):
 
 
 def scaled(sizes: Array) -> Array:
-    """Radii, as the network reads them."""
-    return _SIZE_SCALE * sizes
+    """Radii as the network reads them: about -0.5 to 0.5, so that small and large are alike in weight."""
+    return _SIZE_SCALE * (sizes - _MEAN_RADIUS)
 
 
 def tensors(event: Event, device: torch.device | str = "cpu") -> Example:

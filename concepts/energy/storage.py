@@ -9,14 +9,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ..files import written_atomically
+
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], meta: dict[str, str]) -> None:
     """Writes a file in one go: whoever reads finds the old one or the new one, complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
     kept = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    save_file(kept, temporary, metadata=meta)
-    temporary.replace(path)
+    with written_atomically(path) as temporary:
+        save_file(kept, temporary, metadata=meta)
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

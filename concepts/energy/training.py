@@ -34,16 +34,19 @@ class TrainConfig:
     Attributes:
         seed: Seeds parameters and problems; the scenes have a seed of their own.
         steps: Updates.
-        tasks: Problems without a course of time in an update.
+        tasks: Problems without a course of time in an update that unrolls the optimisation of codes.
         moving_tasks: Problems with a course of time in such an update.
-        moving_every: Every how manieth update has problems with a course of time.
+        moving_every: Every how manieth update of a kind has problems with a course of time.
         rate: Largest learning rate of Adam.
         warmup: Updates until it is reached; afterwards a cosine to 3%.
         clip: Largest norm of the gradient.
         average: Decay of the parameters' running average, which is what is shipped.
-        first: Share of the updates that learn from single steps and the encoder's codes alone, which is
-            several times cheaper; the rest unroll inference and sampling.
-        parts: Batches of problems in an update of the first kind; one in the others.
+        deep_every: Every how manieth update unrolls the optimisation of codes. The others are broad:
+            they use the encoder's codes as they are, which is several times cheaper a problem. Broad
+            ones teach geometry faster, deep ones are what teaches colours and sizes at all.
+        broad_tasks: Problems without a course of time in a broad update.
+        broad_moving: Problems with a course of time in such an update.
+        broad_queries: Queries of a problem of such an update.
         compiled: Whether to compile: minutes at first, then more than twice as fast.
         save_every: Updates between checkpoints.
         network: Sizes.
@@ -53,22 +56,33 @@ class TrainConfig:
     """
 
     seed: int = 0
-    steps: int = 17000
+    steps: int = 20000
     tasks: int = 16
     moving_tasks: int = 4
-    moving_every: int = 3
+    moving_every: int = 2
     rate: float = 2.5e-3
     warmup: int = 200
     clip: float = 1.0
     average: float = 0.998
-    first: float = 0.0
-    parts: int = 2
+    deep_every: int = 5
+    broad_tasks: int = 64
+    broad_moving: int = 16
+    broad_queries: int = 1
     compiled: bool = True
     save_every: int = 250
     network: NetworkConfig = field(default_factory=NetworkConfig)
     pool: PoolConfig = field(default_factory=PoolConfig)
     batch: BatchConfig = field(default_factory=BatchConfig)
     objective: Objective = field(default_factory=Objective)
+
+    def __post_init__(self) -> None:
+        """Checks what does not fit together.
+
+        Raises:
+            ValueError: Broad updates, but no encoder.
+        """
+        if self.deep_every != 1 and not self.objective.encoder:
+            raise ValueError(f"deep_every is {self.deep_every} and there is no encoder: set it to 1")
 
 
 TINY = TrainConfig(
@@ -89,7 +103,7 @@ TINY = TrainConfig(
 """Five easy concepts in less than two minutes: for tests, and for a first look."""
 
 CPU = TrainConfig()
-"""All concepts, in about an hour and a quarter on one core; twice the problems with two processes."""
+"""All concepts, in less than two hours on one core; twice the problems with two processes."""
 
 GPU = replace(CPU, steps=60000, tasks=64, moving_tasks=32, moving_every=1)
 """All concepts, with larger batches."""
@@ -157,28 +171,32 @@ class Trainer:
         self.run: Kernels = kernels(self.networks, config.compiled)
 
     @property
-    def early(self) -> bool:
-        """Whether the next update is of the first, cheap kind."""
-        return self.step < self.config.first * self.config.steps
+    def deep(self) -> bool:
+        """Whether the next update unrolls the optimisation of codes."""
+        return bool(self.config.deep_every) and self.step % self.config.deep_every == 0
 
     @property
     def objective(self) -> Objective:
         """The objective of the next update."""
-        if not self.early:
+        if self.deep:
             return self.config.objective
-        return replace(self.config.objective, scattered=True, code_steps=0, blind=0.0)
+        return replace(self.config.objective, code_steps=0, blind=0.0)
 
     def _batches(self) -> list[tuple[int, int]]:
         """Duration and number of problems of the batches of the next update."""
         config = self.config
-        batches = [(STATIC, config.tasks)] * (config.parts if self.early else 1)
-        due = config.moving_every and self.step % config.moving_every == 0
+        before = self.step // config.deep_every if config.deep_every else 0
+        still, moving, count = config.broad_tasks, config.broad_moving, self.step - before
+        if self.deep:
+            still, moving, count = config.tasks, config.moving_tasks, before
+        batches = [(STATIC, still)]
+        due = config.moving_every and count % config.moving_every == 0
         if due or STATIC not in self.curricula:
-            batches += [(MOVING, config.moving_tasks)]
+            batches += [(MOVING, moving)]
         return [(steps, size) for steps, size in batches if steps in self.curricula and size]
 
     def update(self) -> Tensor:
-        """One update of the parameters; returns the terms of the loss, (5,).
+        """One update of the parameters; returns the terms of the loss, (7,).
 
         Raises:
             FloatingPointError: A loss is not finite; the message names the concepts.
@@ -186,20 +204,22 @@ class Trainer:
         self.networks.train()
         self.optimiser.zero_grad(set_to_none=True)
         terms, raws, failures = [], [], []
-        for index, (steps, size) in enumerate(self._batches()):
+        batches = self._batches()
+        for index, (steps, size) in enumerate(batches):
             outcome, kinds = self._outcome(steps, size, index)
             # A batch with a course of time is smaller; each problem counts the same.
-            torch.autograd.backward(outcome.loss * (size / self.config.tasks))
+            torch.autograd.backward(outcome.loss * (size / batches[0][1]))
             terms.append(outcome.terms)
-            raws.append(outcome.raw)
+            raws.append((steps > STATIC, outcome.raw))
             failures.append((steps, kinds, outcome.each.cpu().numpy()))
-        self._apply(torch.cat(raws), failures)
+        self._apply(raws, failures)
         self.step += 1
         return terms[0]
 
     def _outcome(self, steps: int, size: int, index: int) -> tuple[Outcome, np.ndarray]:
         key = [self.config.seed, self.step, self.workers.rank, index]
-        problem, kinds = self.curricula[steps].draw(np.random.default_rng(key), size)
+        queries = self.config.batch.queries if self.deep else self.config.broad_queries
+        problem, kinds = self.curricula[steps].draw(np.random.default_rng(key), size, queries)
         problem = moved_to(problem, self.device)
         seed = int(np.random.default_rng([*key, 1]).integers(2**62))
         generator = torch.Generator(self.device).manual_seed(seed)
@@ -220,7 +240,9 @@ class Trainer:
             "train from the last checkpoint with a smaller rate"
         )
 
-    def _apply(self, raw: Tensor, failures: list[tuple[int, np.ndarray, np.ndarray]]) -> None:
+    def _apply(
+        self, raws: list[tuple[bool, Tensor]], failures: list[tuple[int, np.ndarray, np.ndarray]]
+    ) -> None:
         parameters = [p for p in self.networks.parameters() if p.grad is not None]
         self.workers.average([p.grad for p in parameters if p.grad is not None])
         norm = torch.nn.utils.clip_grad_norm_(parameters, self.config.clip)
@@ -232,7 +254,8 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(self.config, self.step)
         self.optimiser.step()
-        self.networks.encoder.track(raw)
+        for moving, raw in raws:
+            self.networks.encoder.track(raw, moving)
         self.workers.average([self.networks.encoder.mean, self.networks.encoder.variance])
         decay = min(self.config.average, (self.step + 1) / (self.step + 10))
         for name, value in self.networks.state_dict().items():

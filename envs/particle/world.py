@@ -8,16 +8,17 @@ from functools import cached_property
 import numpy as np
 from gymnasium import spaces
 
-from ...concepts.concept import Concept, Generation
+from ...concepts.concept import Generation
 from ...concepts.event import FRAME_SECONDS, Event
 from ...concepts.sampling import least_entities, most_entities
 from ...concepts.scene import inside_world
 from ...concepts.streams import Streams
 from ...concepts.task import Task
-from ...concepts.task import task as make
 from ..checks import check_choice
 from ..scenes import Look, entity_spaces, fit, look, padded
+from ..script import recorded, scripted
 from ..state import Observation, Outcome, batch_last, outcome
+from ..tasks import find_task
 from . import dynamics
 from .dynamics import Bodies, Physics
 from .goals import GOAL_TOLERANCE, goal_distance, goal_reward
@@ -288,16 +289,11 @@ class ParticleWorld:
         self, state: ParticleState, positions: np.ndarray, velocities: np.ndarray, steps: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Moves scenery along its script, and records the entities' places in the frames."""
-        scripts = ~state.episode.scene.movable[..., None]
-        time = np.minimum(steps * (self.dt / FRAME_SECONDS), self.frames)
-        frame = np.minimum(time.astype(np.int64), self.frames - 1)
-        rows = np.arange(len(steps))
-        old, new = state.episode.scene.positions[rows, frame], state.episode.scene.positions[rows, frame + 1]
-        share = (time - frame).astype(np.float32)[:, None, None]
-        places = np.where(scripts, old + share * (new - old), positions[:, : self.width])
-        speeds = np.where(scripts, (new - old) / np.float32(FRAME_SECONDS), velocities[:, : self.width])
-        later = np.arange(self.frames + 1) >= np.ceil(time - 1e-6)[:, None]
-        frames = np.where(later[..., None, None], places[:, None], state.frames)
+        ours = state.episode.scene.movable[..., None]
+        there, drift, time = scripted(state.episode.scene, steps, self.dt)
+        places = np.where(ours, positions[:, : self.width], there)
+        speeds = np.where(ours, velocities[:, : self.width], drift)
+        frames = recorded(state.frames, places, time)
         if self.has_hand:
             places = np.concatenate([places, positions[:, -1:]], axis=1)
             speeds = np.concatenate([speeds, velocities[:, -1:]], axis=1)
@@ -386,13 +382,7 @@ class ParticleWorld:
 
     def find_task(self, task: object) -> Task:
         """A task as it is, by the name of its action, or by the pair (action, argument); or raises."""
-        if isinstance(task, Task):
-            return task
-        if isinstance(task, (str, Concept)):
-            return make(task)
-        if isinstance(task, (tuple, list)) and len(task) == 2:
-            return make(*task)
-        raise TypeError(f"task is {task!r}, expected a name, a pair (action, argument), a Concept or a Task")
+        return find_task(task)
 
     def demonstrations(self, k: int, seed: int) -> Event:
         """``k`` satisfying events, from the seed alone."""

@@ -25,7 +25,9 @@ def test_codes_have_mean_zero_and_variance_one_in_training_and_in_use() -> None:
 
     for _ in range(1000):
         network.track(raw())
-    for codes in (network.train().normalised(raw()), network.eval().normalised(raw())):
+        network.track(raw() + 9, moving=True)
+    after = network.train().normalised(raw()), network.eval().normalised(raw())
+    for codes in (*after, network.eval().normalised(raw() + 9, moving=True)):
         assert codes.mean(0).abs().max() < 0.3
         torch.testing.assert_close(codes.std(0), torch.ones(6).double(), atol=0.15, rtol=0)
 

@@ -165,7 +165,7 @@ def test_rates_rise_and_fall() -> None:
 def test_variants_train(pools: dict[int, Pool], change: dict[str, object]) -> None:
     network = replace(SMALLEST.network, **{k: v for k, v in change.items() if k == "form"})  # type: ignore[arg-type]
     objective = replace(SMALLEST.objective, **{k: v for k, v in change.items() if k != "form"})  # type: ignore[arg-type]
-    trainer = Trainer(replace(SMALLEST, network=network, objective=objective), pools)
+    trainer = Trainer(replace(SMALLEST, network=network, objective=objective, deep_every=1), pools)
     before = {name: value.clone() for name, value in trainer.networks.named_parameters()}
     terms = [trainer.update() for _ in range(2)]
     assert all(bool(torch.isfinite(part).all()) for part in terms)
@@ -173,3 +173,21 @@ def test_variants_train(pools: dict[int, Pool], change: dict[str, object]) -> No
     assert any(name.startswith("energy") for name in moved)
     assert any(name.startswith("encoder") for name in moved) == (objective.encoder)
     assert any(name.startswith("code_steps.size") for name in moved) == (objective.code_steps > 0)
+
+
+def test_broad_updates_leave_the_optimisation_of_codes_alone(pools: dict[int, Pool]) -> None:
+    deep = replace(SMALLEST.objective, blind=1.0)
+    config = replace(SMALLEST, deep_every=3, broad_tasks=6, broad_moving=3, objective=deep, seed=1)
+    trainer = Trainer(config, pools)
+    trainer.step = 1
+    before = trainer.networks.code_steps.start.detach().clone()
+    for _ in range(2):
+        assert not trainer.deep
+        trainer.update()
+        assert torch.equal(trainer.networks.code_steps.start, before)
+    while torch.equal(trainer.networks.code_steps.start, before):
+        assert trainer.step < 20, "a deep update starts from the learned point"
+        trainer.update()
+    assert trainer.step % 3 == 1, "it was the update after a multiple of three"
+    with pytest.raises(ValueError, match="no encoder"):
+        replace(SMALLEST, deep_every=2, objective=replace(SMALLEST.objective, encoder=False))

@@ -1,0 +1,78 @@
+"""The concept agent: five demonstrations of particles in, and whatever robot there is does it.
+
+At the beginning of an episode it infers the codes of the demonstrations, identifies the argument in
+the present scene, and then plans with the energy as its cost; objects that have to be carried get
+places from the energy, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from ..concepts.energy.codes import ConceptCode
+from ..concepts.event import Event
+from ..concepts.model import ConceptModel, Search
+from ..envs.single import ConceptEnv
+from .planning import energy_cost
+from .planning_agent import Intention, PlanningAgent, Settings
+
+UNDERSTOOD = 0.1
+"""Mean energy of the demonstrations above which the agent says that it does not understand them."""
+
+_SEARCH = Search(steps=20, particles=16, spread=0.3)
+
+
+def concept_intention(
+    model: ConceptModel, points: int | None = 3
+) -> Callable[[ConceptEnv, Event | None, int], Intention]:
+    """To bring the energy of inferred codes to zero.
+
+    Args:
+        model: The model.
+        points: At how many steps of a plan the energy is looked at.
+    """
+
+    def intend(env: ConceptEnv, demonstrations: Event | None, seed: int) -> Intention:
+        if demonstrations is None:
+            raise ValueError("the concept agent needs demonstrations: five are usual")
+        generator = torch.Generator().manual_seed(seed)
+        code = model.infer(demonstrations, generator=generator)
+        attention = _identified(model, env, code, generator)
+
+        def targets(event: Event) -> np.ndarray:
+            doubled = event.replace(positions=np.repeat(event.positions[-1:], 2, axis=0))
+            made = model.generate(doubled, code, search=_SEARCH, generator=generator)
+            return np.asarray(made.final)
+
+        residual = float(code.residual[0])
+        info = {"residual": residual, "understood": residual <= UNDERSTOOD}
+        return Intention(energy_cost(model, code, points), attention, targets, info)
+
+    return intend
+
+
+def _identified(
+    model: ConceptModel, env: ConceptEnv, code: ConceptCode, generator: torch.Generator
+) -> np.ndarray | None:
+    """Whom the demonstrations are about in the present scene, (N,), where an argument says so."""
+    if env.world.task.argument is None:
+        return None
+    event = env.event
+    now = event.replace(positions=event.positions[:1], attention=np.zeros_like(event.attention))
+    return model.identify(now, code, generator=generator).astype(event.attention.dtype)
+
+
+def concept_agent(
+    model: ConceptModel, settings: Settings | None = None, points: int | None = 3
+) -> PlanningAgent:
+    """The concept agent, ``ConceptAgent(model, planner)`` in other words.
+
+    Args:
+        model: The model, for instance ``conceptgym.load_pretrained()``.
+        settings: How to plan; what suits the world by default.
+        points: At how many steps of a plan the energy is looked at.
+    """
+    return PlanningAgent(concept_intention(model, points), settings)
