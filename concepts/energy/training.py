@@ -143,6 +143,20 @@ class Workers:
             tensor.copy_(flat[offset : offset + tensor.numel()].view_as(tensor))
             offset += tensor.numel()
 
+    def share(self, parameters: list[torch.nn.Parameter]) -> None:
+        """Averages gradients; a process that has none of a parameter counts as zero if another has one.
+
+        Processes take different numbers of code steps, so that not all of them use all parameters.
+        """
+        if self.size == 1:
+            return
+        used = torch.tensor([float(p.grad is not None) for p in parameters], device=parameters[0].device)
+        self.average([used])
+        for parameter, share in zip(parameters, used.tolist(), strict=True):
+            if share > 0 and parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        self.average([p.grad for p in parameters if p.grad is not None])
+
 
 def workers() -> Workers:
     """Joins the processes that torchrun started, if it did."""
@@ -243,8 +257,8 @@ class Trainer:
     def _apply(
         self, raws: list[tuple[bool, Tensor]], failures: list[tuple[int, np.ndarray, np.ndarray]]
     ) -> None:
+        self.workers.share(list(self.networks.parameters()))
         parameters = [p for p in self.networks.parameters() if p.grad is not None]
-        self.workers.average([p.grad for p in parameters if p.grad is not None])
         norm = torch.nn.utils.clip_grad_norm_(parameters, self.config.clip)
         if not bool(torch.isfinite(norm)):
             names = {str(self.curricula[s].kinds[k]) for s, kinds, _ in failures for k in kinds}

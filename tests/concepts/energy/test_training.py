@@ -191,3 +191,26 @@ def test_broad_updates_leave_the_optimisation_of_codes_alone(pools: dict[int, Po
     assert trainer.step % 3 == 1, "it was the update after a multiple of three"
     with pytest.raises(ValueError, match="no encoder"):
         replace(SMALLEST, deep_every=2, objective=replace(SMALLEST.objective, encoder=False))
+
+
+AVERAGE = """
+import json, sys, torch
+from conceptgym.concepts.energy.training import Workers
+rank, folder = int(sys.argv[1]), sys.argv[2]
+torch.distributed.init_process_group("gloo", f"file://{folder}/meet", rank=rank, world_size=2)
+parameters = [torch.nn.Parameter(torch.zeros(2)) for _ in range(3)]
+parameters[0].grad = torch.tensor([1.0, 2.0]) + 2 * rank
+if rank == 1:
+    parameters[1].grad = torch.tensor([4.0, 6.0])
+Workers(rank, 2).share(parameters)
+print(json.dumps([None if p.grad is None else p.grad.tolist() for p in parameters]))
+torch.distributed.destroy_process_group()
+"""
+
+
+def test_gradients_are_averaged_and_missing_ones_are_zero(tmp_path: Path) -> None:
+    """Neither process uses the third parameter, and only one of them the second."""
+    pair = [launch("-c", AVERAGE, str(rank), str(tmp_path)) for rank in (0, 1)]
+    said = [process.communicate(timeout=120) for process in pair]
+    for output, errors in said:
+        assert json.loads(output) == [[2.0, 3.0], [2.0, 3.0], None], errors
