@@ -128,4 +128,32 @@ def show(concept: str, out: Path, seed: int = 0, weights: Path | None = None, si
         print(f"{sheet}, {film}: {mode} {made.success:.0%} of 5 scenes, residual energy {made.residual:.3f}")
 
 
-EVALUATE: dict[str, Callable[..., Any]] = {"energy": evaluate_energy}
+def evaluate_transfer(
+    out: Path = Path("out/transfer"),
+    weights: Path | None = None,
+    table: tuple[str, ...] = (),
+    concept: tuple[str, ...] = (),
+    starts: int = 100,
+    jobs: int = 1,
+) -> None:
+    """Measure the concept agent beside the oracle, as particles and as robots; keeps each cell in --out.
+
+    Args:
+        out: Folder for a JSON file of each cell, and the tables as Markdown.
+        weights: A safetensors file with its card beside it; by default the shipped one.
+        table: Only these tables: particle, arm, "arm, wall", planar, point, "held-out concepts", ...
+        concept: Only these actions.
+        starts: Starts of a cell.
+        jobs: Processes.
+    """
+    from .concepts.files import written_atomically
+    from .concepts.release import WEIGHTS
+    from .evaluation.transfer import evaluate_transfer as run
+
+    text = run(weights or WEIGHTS, out, tables=table, concepts=concept, starts=starts, jobs=jobs)
+    with written_atomically(out / "tables.md") as temporary:
+        Path(temporary).write_text(text)
+    print(text)
+
+
+EVALUATE: dict[str, Callable[..., Any]] = {"energy": evaluate_energy, "transfer": evaluate_transfer}

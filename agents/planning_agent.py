@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
+from torch import Tensor
 
 from ..concepts.energy.pool import nearest_solution
 from ..concepts.event import Event
@@ -17,9 +18,10 @@ from ..envs.particle.world import ParticleWorld
 from ..envs.single import ConceptEnv
 from .agent import Given
 from .carrying import Carrier
-from .planning import MPC, Context, Cost, Plan, oracle_cost, shrinking
+from .planning import MPC, ConceptCost, Context, Cost, Plan, oracle_cost, shrinking
 from .planning.arm_dynamics import ArmDynamics
 from .planning.dynamics import Dynamics, ParticleDynamics
+from .planning.path import PathPlanner, Track
 from .planning.samplers import MPPI, Sampler
 from .planning.splines import Interpolation
 
@@ -48,6 +50,12 @@ class Settings:
     full: float = 0.3
     least: float = 0.1
 
+
+_PATH_EVERY = 5
+"""Steps after which a path is looked for anew."""
+
+_MARGIN = 0.02
+"""By how much a path has to promise less than a plan of actions, to be followed."""
 
 PARTICLE = Settings(horizon=15, knots=5, samples=128)
 """For the particle world."""
@@ -101,7 +109,7 @@ class Intention:
         info: What the agent has to say.
     """
 
-    cost: Cost
+    cost: ConceptCost
     attention: Float[np.ndarray, " n"] | None
     targets: Callable[[Event], Float[np.ndarray, "n 2"]]
     info: Mapping[str, Any] = field(default_factory=dict)
@@ -140,6 +148,7 @@ class PlanningAgent:
     def reset(self, env: ConceptEnv, demonstrations: Event | None, seed: int) -> None:
         """Begins an episode, after ``env.reset``."""
         self._env, self._steps, self._plan = env, 0, None
+        self._path, self._guess = None, None
         self._shown = 0 if demonstrations is None else len(demonstrations.positions)
         self._generator = torch.Generator().manual_seed(seed)
         self._intention = self.intend(env, demonstrations, seed)
@@ -161,11 +170,42 @@ class PlanningAgent:
             action, self._carrier, steps = self._carrier.act(self._env.state, context, self._generator)
             self._model_steps += steps
             return action
-        self._plan = self._mpc.plan(self._env.state, context, self._generator, self._plan)
+        if world.frames > 1:
+            self._plan = self._timed(context)
+        else:
+            self._plan = self._mpc.plan(self._env.state, context, self._generator, self._plan)
         self._model_steps += self._plan.model_steps
         return self._plan.actions[0].numpy().astype(np.float32)
 
+    def _timed(self, context: Context) -> Plan:
+        """A plan for a concept with a course of time: the action's own, or one that follows a path.
+
+        Now and then both are made; the one that promises to end closer to the concept is followed.
+        """
+        state = self._env.state
+        if (self._steps - 1) % _PATH_EVERY == 0:
+            direct = self._mpc.plan(state, context, self._generator, self._plan)
+            path, value = self._found(context)
+            self._path = path if value < direct.cost - _MARGIN else None
+            self._guess = path
+            if self._path is None:
+                return direct
+        if self._path is None:
+            return self._mpc.plan(state, context, self._generator, self._plan)
+        tracker = replace(self._mpc, cost=Track(self._path), shrink=shrinking(0.2, 0.05))
+        return tracker.plan(state, context, self._generator, self._plan)
+
+    def _found(self, context: Context) -> tuple[Tensor, float]:
+        """The best path from here, and what it promises; the first one is looked for with more care."""
+        finder = PathPlanner(self._intention.cost.value)
+        if self._guess is None:
+            finder = replace(finder, iterations=3 * finder.iterations, samples=2 * finder.samples)
+        velocities = self._env.state.velocities[0, : self._env.world.width]
+        return finder.plan(context, velocities, self._generator, self._guess)
+
     _plan: Plan | None = None
+    _path: Tensor | None = None
+    _guess: Tensor | None = None
 
 
 def oracle_intention(env: ConceptEnv, demonstrations: Event | None, seed: int) -> Intention:

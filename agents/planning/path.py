@@ -1,0 +1,187 @@
+"""Concepts with a course of time: first a path in the concept plane, then a plan that follows it.
+
+Sampling actions finds such paths only roughly, as all of a trajectory has to be right at once. The
+path itself is smooth in its cost, and descends by gradients; the planner then has an easy job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ...concepts.event import FRAME_SECONDS, Event
+from .trajectory import Context, Trajectory
+
+_DECAY = (0.9, 0.99)
+_SMOOTH = 1e-3
+
+
+@dataclass(frozen=True)
+class PathPlanner:
+    """Looks for the rest of an event's path, from the present on.
+
+    Attributes:
+        value: Maps events, (R, T+1, N, 2), to values, (R,): torch in, torch out.
+        speed: Largest speed of what may move, in units of the plane per second.
+        acceleration: Largest acceleration, in units of the plane per second squared; more of it costs.
+        samples: K, paths that are followed at once.
+        iterations: Steps downhill (Adam's, as in ``GradientPlanner``).
+        rate: Length of a step, in units of the plane.
+        noise: Deviation of the noise that tells the paths apart at first.
+    """
+
+    value: Callable[[Event], Tensor]
+    speed: float = 1.2
+    acceleration: float = 3.0
+    samples: int = 8
+    iterations: int = 30
+    rate: float = 0.04
+    noise: float = 0.15
+
+    def plan(
+        self,
+        context: Context,
+        velocities: Float[np.ndarray, "n 2"],
+        generator: torch.Generator,
+        last: Float[Tensor, "t1 n 2"] | None = None,
+    ) -> tuple[Float[Tensor, "t1 n 2"], float]:
+        """The best path that was found, and its value.
+
+        Args:
+            context: Where things stand; its event has T > 1 steps.
+            velocities: Of the entities now, units per second; what cannot be moved goes on like that.
+            generator: Source of the randomness.
+            last: The last path of this episode, for a warm start.
+        """
+        frame = self._frame(context, velocities, last)
+        rows = self._explored(frame, generator)
+        first, second = torch.zeros_like(rows), torch.zeros_like(rows)
+        best, least = rows[0], float("inf")
+        for index in range(self.iterations + 1):
+            values, slope = self._slope(frame, rows)
+            row = int(values.argmin())
+            if float(values[row]) < least:
+                best, least = rows[row].clone(), float(values[row])
+            first = _DECAY[0] * first + (1 - _DECAY[0]) * slope
+            second = _DECAY[1] * second + (1 - _DECAY[1]) * slope**2
+            ahead = first / (1 - _DECAY[0] ** (index + 1))
+            spread = torch.sqrt(second / (1 - _DECAY[1] ** (index + 1))) + 1e-8
+            rate = self.rate * (1 - index / (self.iterations + 1))
+            rows = self._limited(frame, rows - rate * (ahead / spread) * frame.free)
+        return best, least
+
+    def _frame(self, context: Context, velocities: np.ndarray, last: Tensor | None) -> _Frame:
+        event, count = context.event, context.frames
+        times = torch.arange(count + 1) * FRAME_SECONDS
+        now = torch.as_tensor(np.asarray(event.positions[-1]), dtype=torch.float32)
+        past = torch.as_tensor(np.asarray(event.positions), dtype=torch.float32)
+        later = times > context.seconds + 1e-6
+        movable = torch.as_tensor(event.movable & event.present)
+        drift = torch.as_tensor(velocities, dtype=torch.float32) * ~movable[:, None]
+        ahead = (times - context.seconds).clamp(min=0)
+        guess = (now + ahead[:, None, None] * drift).clamp(-1, 1)
+        if last is not None:
+            guess = torch.where(movable[:, None], last, guess)
+        path = torch.where(later[:, None, None], guess, past)
+        free = (later[:, None] & movable)[..., None].float()
+        return _Frame(context, path, now, free, ahead)
+
+    def _explored(self, frame: _Frame, generator: torch.Generator) -> Float[Tensor, "k t1 n 2"]:
+        """Paths about the guess: smooth random ways, none for the first."""
+        shape = (self.samples, *frame.path.shape)
+        steps = torch.randn(shape, generator=generator)
+        ways = torch.cumsum(steps, dim=1) / shape[1] ** 0.5
+        noise = self.noise * ways
+        noise[0] = 0.0
+        return self._limited(frame, frame.path + noise * frame.free)
+
+    def _limited(self, frame: _Frame, rows: Tensor) -> Tensor:
+        """Paths that nobody has to run faster along than the speed allows."""
+        place, elapsed, parts = frame.now.expand(len(rows), -1, -1), torch.zeros(()), []
+        for index in range(rows.shape[1]):
+            reach = self.speed * (frame.ahead[index] - elapsed)
+            move = rows[:, index] - place
+            length = torch.linalg.vector_norm(move, dim=-1, keepdim=True)
+            near = place + move * (reach / length.clamp(min=1e-9)).clamp(max=1)
+            free = frame.free[index] > 0
+            row = torch.where(free, near.clamp(-1, 1), rows[:, index])
+            parts.append(row)
+            place = torch.where(free, row, place)
+            elapsed = torch.maximum(elapsed, frame.ahead[index])
+        return torch.stack(parts, dim=1)
+
+    def _slope(self, frame: _Frame, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Values of the paths, (K,), and their slopes; bends that are too sharp cost."""
+        event, count = frame.context.event, len(rows)
+        moving = rows.detach().requires_grad_()
+
+        def repeated(array: np.ndarray) -> Tensor:
+            tensor = torch.as_tensor(array)
+            tensor = tensor.float() if tensor.is_floating_point() else tensor
+            return tensor.expand(count, *tensor.shape)
+
+        fixed = {n: repeated(np.asarray(a)) for n, a in vars(event).items() if n != "positions"}
+        with torch.enable_grad():
+            values = self.value(Event(positions=moving, **fixed))
+            bend = (moving[:, 2:] - 2 * moving[:, 1:-1] + moving[:, :-2]) * frame.free[2:]
+            sharp = torch.sqrt((bend**2).sum(-1) + 1e-12) - self.acceleration * FRAME_SECONDS**2
+            values = values + sharp.clamp(min=0).sum((1, 2)) + _SMOOTH * (bend**2).sum((1, 2, 3))
+            (slope,) = torch.autograd.grad(values.sum(), moving)
+        finite = torch.nan_to_num(values.detach(), nan=torch.inf)
+        return finite, torch.nan_to_num(slope) * frame.free
+
+
+@dataclass(frozen=True, eq=False)
+class _Frame:
+    """What stays the same while a path is looked for.
+
+    Attributes:
+        context: Where things stand.
+        path: The past, and a guess of the future, (T+1, N, 2).
+        now: Where everybody is, (N, 2).
+        free: 1 where a position may be chosen, (T+1, N, 1).
+        ahead: How far ahead each frame is, in seconds, (T+1,).
+    """
+
+    context: Context
+    path: Tensor
+    now: Tensor
+    free: Tensor
+    ahead: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """Cost of being away from a path: the mean distance of what may move from it, at every step.
+
+    Attributes:
+        path: Positions at the event's frames, (T+1, N, 2).
+        context: Where things stand; bound by ``prepare``.
+    """
+
+    path: Float[Tensor, "t1 n 2"]
+    context: Context | None = None
+    fields: tuple[str, ...] = ("entities",)
+
+    def prepare(self, context: Context) -> Track:
+        """Binds the present time."""
+        return replace(self, context=context)
+
+    def evaluate(self, trajectory: Trajectory) -> Float[Tensor, "samples horizon"]:
+        """Cost of each step, (K, H)."""
+        if self.context is None:
+            raise ValueError("call prepare(context) before evaluate: it says what time it is")
+        horizon = trajectory.actions.shape[1]
+        times = self.context.seconds + self.context.dt * torch.arange(1, horizon + 1)
+        place = (times / FRAME_SECONDS).clamp(max=len(self.path) - 1)
+        index = place.floor().long().clamp(max=len(self.path) - 2)
+        share = (place - index)[:, None, None]
+        wanted = self.path[index] * (1 - share) + self.path[index + 1] * share
+        movable = torch.as_tensor(self.context.event.movable & self.context.event.present)
+        away = torch.linalg.vector_norm(trajectory["entities"][:, 1:] - wanted, dim=-1)
+        return away[..., movable].mean(-1)

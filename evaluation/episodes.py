@@ -1,0 +1,134 @@
+"""Episodes of an agent in one environment: what came of each start, and how long its actions took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..agents.agent import Agent
+from ..envs.single import ConceptEnv
+from .statistics import wilson
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One episode.
+
+    Attributes:
+        success: Whether the concept held at the end.
+        once: Whether it ever did.
+        error: The true error at the end.
+        steps: Steps taken.
+        latencies: Seconds of each action.
+        model_steps: Steps of a model that were taken.
+        residual: Mean energy of the demonstrations, where the agent knows one.
+    """
+
+    success: bool
+    once: bool
+    error: float
+    steps: int
+    latencies: tuple[float, ...]
+    model_steps: int
+    residual: float = float("nan")
+
+
+def run_episode(
+    env: ConceptEnv, agent: Agent, start: int, *, k: int = 5, shown: int | None = None, early: bool = True
+) -> Episode:
+    """Lets an agent act from one start.
+
+    Args:
+        env: The environment.
+        agent: The agent.
+        start: Seed of the start.
+        k: Demonstrations; none if 0.
+        shown: Seed of the demonstrations; by default that of the start, so that each start has its own.
+        early: Whether the episode is over as soon as a concept about the last state has been brought
+            about, which in the arm world means that it has held for five steps.
+    """
+    observation, info = env.reset(seed=start)
+    demonstrations = env.demonstrations(k, start if shown is None else shown) if k else None
+    agent.reset(env, demonstrations, start)
+    before, latencies, once = agent.given.model_steps, [], bool(info["is_success"])
+    over = False
+    while not over:
+        begun = time.perf_counter()
+        action = agent.act(observation)
+        latencies.append(time.perf_counter() - begun)
+        observation, _, terminated, truncated, info = env.step(action)
+        once = once or bool(info.get("success_once", info["is_success"]))
+        over = terminated or truncated or (early and env.world.frames == 1 and info["is_success"])
+    return Episode(
+        bool(info["is_success"]),
+        once,
+        float(info["concept_error"]),
+        len(latencies),
+        tuple(latencies),
+        agent.given.model_steps - before,
+        float(agent.info.get("residual", np.nan)),
+    )
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What came of several episodes.
+
+    Attributes:
+        hits: Episodes whose concept held at the end.
+        once: Episodes in which it ever did.
+        of: Episodes.
+        error: Median of the true error at the end.
+        steps: Median steps of the successful episodes.
+        median: Median seconds of an action.
+        p95: Its 95th percentile.
+        model_steps: Mean steps of a model in an episode.
+        residual: Median energy of the demonstrations.
+    """
+
+    hits: int
+    once: int
+    of: int
+    error: float
+    steps: float
+    median: float
+    p95: float
+    model_steps: float
+    residual: float
+
+    @property
+    def rate(self) -> float:
+        """Share of successes."""
+        return self.hits / self.of
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's 95% interval."""
+        return wilson(self.hits, self.of)
+
+
+def summary(episodes: Sequence[Episode]) -> Summary:
+    """Summarises episodes.
+
+    Raises:
+        ValueError: There are none.
+    """
+    if not episodes:
+        raise ValueError("there are no episodes to summarise")
+    times = np.concatenate([episode.latencies for episode in episodes])
+    solved = [episode.steps for episode in episodes if episode.success]
+    residuals = [episode.residual for episode in episodes]
+    return Summary(
+        sum(episode.success for episode in episodes),
+        sum(episode.once for episode in episodes),
+        len(episodes),
+        float(np.median([episode.error for episode in episodes])),
+        float(np.median(solved)) if solved else float("nan"),
+        float(np.median(times)),
+        float(np.quantile(times, 0.95)),
+        float(np.mean([episode.model_steps for episode in episodes])),
+        float(np.median(residuals)),
+    )

@@ -1,0 +1,213 @@
+"""Learned on particles, enacted by robots: the concept agent beside the oracle, cell by cell.
+
+A cell is a task, a body and an agent. Each start has demonstrations of its own, five of them, drawn
+from the particle world. Starts of the evaluation are never those that planners were tuned with.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+from tqdm import tqdm
+
+from ..agents.agent import Agent
+from ..agents.concept_agent import concept_agent
+from ..agents.planning_agent import oracle_agent
+from ..concepts.catalogue import CATALOGUE
+from ..concepts.concept import Concept
+from ..concepts.files import written_atomically
+from ..concepts.model import ConceptModel
+from ..concepts.task import Task, make_task, pairs
+from ..envs.arm.env import ArmEnv
+from ..envs.particle.env import ParticleEnv
+from ..envs.single import ConceptEnv
+from .episodes import Summary, run_episode, summary
+
+FIRST_START = 1_000_000
+"""Seed of the first start of an evaluation; planners were tuned with starts from 500,000 on."""
+
+BODIES: dict[str, Callable[[Task], ConceptEnv]] = {
+    "particle": ParticleEnv,
+    "arm": ArmEnv,
+    "arm, wall": lambda task: ArmEnv(task, plane="wall"),
+    "planar": lambda task: ArmEnv(task, robot="planar"),
+    "point": lambda task: ArmEnv(task, robot="point"),
+}
+"""What enacts a task."""
+
+AGENTS: dict[str, Callable[[ConceptModel], Agent]] = {
+    "concept": concept_agent,
+    "oracle": lambda model: oracle_agent(),
+}
+"""Who plans: with the energy of inferred codes, or with the true error; the planner is the same."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a table.
+
+    Attributes:
+        body: A name in ``BODIES``.
+        action: Name of the concept that is enacted.
+        argument: Name of the concept that says about whom, or None.
+        agent: A name in ``AGENTS``.
+    """
+
+    body: str
+    action: str
+    argument: str | None
+    agent: str
+
+    @property
+    def task(self) -> Task:
+        """What is to be done."""
+        return make_task(CATALOGUE[self.action], CATALOGUE[self.argument] if self.argument else None)
+
+    @property
+    def name(self) -> str:
+        """For instance "arm-near-red-concept"."""
+        parts = (self.body, self.action, self.argument or "", self.agent)
+        return "-".join(part.replace(", ", "_").replace(" ", "_") for part in parts if part)
+
+
+def measure(cell: Cell, model: ConceptModel, starts: int, first: int = FIRST_START) -> Summary:
+    """Runs the episodes of a cell."""
+    env, agent = BODIES[cell.body](cell.task), AGENTS[cell.agent](model)
+    k = 0 if cell.agent == "oracle" else 5
+    episodes = [run_episode(env, agent, first + index, k=k) for index in range(starts)]
+    env.close()
+    return summary(episodes)
+
+
+def concepts_for(body: str, split: str) -> list[Concept]:
+    """The concepts of a split that a body enacts, in the catalogue's order."""
+    chosen = []
+    for concept in CATALOGUE.values():
+        part = concept.generation
+        if part is None or concept.split != split:
+            continue
+        if body != "particle" and part.actor == "pusher":
+            continue
+        if body in ("arm, wall", "planar", "point") and part.actor != "agent":
+            continue
+        chosen.append(concept)
+    return chosen
+
+
+def table_cells(table: str) -> list[Cell]:
+    """The cells of a table.
+
+    Raises:
+        ValueError: There is no table of that name.
+    """
+    both = tuple(AGENTS)
+    if table in BODIES:
+        return [Cell(table, c.name, None, agent) for c in concepts_for(table, "train") for agent in both]
+    if table == "held-out concepts":
+        bodies = ("particle", "arm")
+        return [Cell(b, c.name, None, a) for b in bodies for c in concepts_for(b, "held_out") for a in both]
+    if table == "held-out pairs":
+        names = {concept.name for concept in concepts_for("arm", "train")}
+        chosen = [t for t in pairs("held_out_pair") if t.action.name in names]
+        some = chosen[:: max(1, len(chosen) // 24)]
+        return [Cell("arm", t.action.name, t.argument.name, a) for t in some if t.argument for a in both]
+    raise ValueError(f"there is no table {table!r}, only {TABLES}")
+
+
+TABLES = (*BODIES, "held-out concepts", "held-out pairs")
+
+
+def _worked(item: tuple[Cell, str, int, str]) -> tuple[Cell, dict[str, float]]:
+    """One cell, from its file or measured now; in a process of its own."""
+    import torch
+
+    torch.set_num_threads(1)
+    cell, weights, starts, folder = item
+    path, key = Path(folder) / f"{cell.name}.json", _key(cell, weights, starts)
+    if path.exists():
+        known = json.loads(path.read_text())
+        if known["key"] == key:
+            return cell, known["summary"]
+    found = asdict(measure(cell, ConceptModel.load(weights), starts))
+    with written_atomically(path) as temporary:
+        told = {"key": key, "cell": asdict(cell), "summary": _finite(found)}
+        Path(temporary).write_text(json.dumps(told, indent=1) + "\n")
+    return cell, _finite(found)
+
+
+def _finite(values: dict[str, float]) -> dict[str, float]:
+    return {name: -1.0 if math.isnan(value) else value for name, value in values.items()}
+
+
+def _key(cell: Cell, weights: str, starts: int) -> str:
+    import hashlib
+
+    digest = hashlib.sha256(Path(weights).read_bytes()).hexdigest()[:16] if cell.agent == "concept" else ""
+    return f"1/{digest}/{starts}"
+
+
+def evaluate_transfer(
+    weights: Path,
+    folder: Path,
+    *,
+    tables: Iterable[str] = (),
+    concepts: Iterable[str] = (),
+    starts: int = 100,
+    jobs: int = 1,
+) -> str:
+    """Measures tables, and returns them as Markdown; cells that are there already are read.
+
+    Args:
+        weights: The model's file.
+        folder: For one JSON file a cell.
+        tables: Names of tables; all if there are none.
+        concepts: Names of the actions; all if there are none.
+        starts: Starts of a cell.
+        jobs: Processes.
+
+    Raises:
+        ValueError: An unknown table.
+    """
+    named, parts, wanted = tuple(tables) or TABLES, [], set(concepts)
+    for table in named:
+        cells = [cell for cell in table_cells(table) if not wanted or cell.action in wanted]
+        if not cells:
+            continue
+        work = [(cell, str(weights), starts, str(folder)) for cell in cells]
+        parts.append(f"## {table.capitalize()}\n\n{_markdown(_done(work, jobs, table))}\n")
+    return "\n".join(parts)
+
+
+def _done(
+    work: list[tuple[Cell, str, int, str]], jobs: int, label: str
+) -> list[tuple[Cell, dict[str, float]]]:
+    if jobs == 1:
+        return [_worked(item) for item in tqdm(work, desc=label, unit="cell", leave=False)]
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as executor:
+        found = executor.map(_worked, work)
+        return list(tqdm(found, total=len(work), desc=label, unit="cell", leave=False))
+
+
+def _markdown(found: list[tuple[Cell, dict[str, float]]]) -> str:
+    heads = (
+        "body", "task", "agent", "success", "95% interval", "starts", "steps", "median ms", "p95 ms",
+        "model steps",
+    )  # fmt: skip
+    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    for cell, values in found:
+        one = Summary(**{**values, "hits": int(values["hits"]), "of": int(values["of"])})  # type: ignore[arg-type]
+        low, high = one.interval
+        task = cell.action if cell.argument is None else f"{cell.action}({cell.argument})"
+        steps = "" if one.steps < 0 else f"{one.steps:.0f}"
+        row = (
+            cell.body, task, cell.agent, f"{one.rate:.0%}", f"{low:.0%} to {high:.0%}", str(one.of), steps,
+            f"{1000 * one.median:.1f}", f"{1000 * one.p95:.1f}", f"{one.model_steps:,.0f}",
+        )  # fmt: skip
+        lines.append(f"| {' | '.join(row)} |")
+    return "\n".join(lines)
