@@ -67,6 +67,11 @@ class IdentifyWorld:
         return self.task.identification
 
     @property
+    def frames(self) -> int:
+        """T of the events; 0 where a single state says it all."""
+        return self.part.frames
+
+    @property
     def action_space(self) -> spaces.Box:
         """Of one row: attend an entity where the action is above zero, (N,)."""
         return spaces.Box(-1.0, 1.0, (self.width,), np.float32)

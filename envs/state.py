@@ -25,6 +25,16 @@ class World(Protocol[S]):
         ...
 
     @property
+    def width(self) -> int:
+        """Number of entity slots, N."""
+        ...
+
+    @property
+    def frames(self) -> int:
+        """T of the events; 1 or 0 where only a state counts."""
+        ...
+
+    @property
     def horizon(self) -> int:
         """Steps of an episode."""
         ...

@@ -65,7 +65,7 @@ class ArmDynamics:
         samples, horizon = actions.shape[:2]
         batch = self._batch(samples)
         batch.state[:] = state.physics[:1]
-        before = int(batch.warning.sum())
+        batch.warning[:] = 0
         controls = self._targets(state, actions.numpy())
         nu = self.world.joints
         repeated = np.repeat(controls, self.coarse, axis=1).reshape(samples, horizon * self.coarse, nu)
@@ -73,8 +73,7 @@ class ArmDynamics:
         record = batch.rollout(horizon * self.coarse, repeated, record=names)
         recorded = self._fields(state, {n: a[:, self.coarse - 1 :: self.coarse] for n, a in record.items()})
         valid = np.isfinite(recorded["entities"]).reshape(samples, -1).all(1)
-        if int(batch.warning.sum()) != before:
-            valid &= ~batch.warning.reshape(samples, -1).any(1)
+        valid &= ~batch.warning.reshape(samples, -1).any(1)
         tensors = {n: torch.from_numpy(recorded[n].astype(np.float32)) for n in fields}
         return Trajectory(tensors, actions, torch.from_numpy(valid))
 

@@ -79,12 +79,12 @@ class GradientPlanner:
         knots[1:] += self.noise * torch.randn(shape, generator=generator)[1:]
         knots = knots.clamp(-1, 1)
         first, second = torch.zeros(shape), torch.zeros(shape)
-        best, least, best_rollout = knots[0], torch.inf, None
+        best, least, chosen, costs = knots[0], torch.inf, None, torch.zeros(self.samples)
         for index in range(self.iterations + 1):
             costs, slope, rollout = self._evaluated(state, bound, knots)
             row = int(costs.argmin())
-            if float(costs[row]) < least or best_rollout is None:
-                best, least, best_rollout = knots[row].clone(), float(costs[row]), (rollout, row)
+            if float(costs[row]) < least or chosen is None:
+                best, least, chosen = knots[row].clone(), float(costs[row]), _row(rollout, row)
             first = _DECAY[0] * first + (1 - _DECAY[0]) * slope
             second = _DECAY[1] * second + (1 - _DECAY[1]) * slope**2
             ahead = first / (1 - _DECAY[0] ** (index + 1))
@@ -96,12 +96,7 @@ class GradientPlanner:
         actions = expand(best, self.horizon, self.interpolation)
         steps = self.samples * self.horizon * (self.iterations + 1)
         belief = Distribution(best, torch.full_like(best, self.noise), best[None][:0])
-        rollout, row = best_rollout
-        chosen = Trajectory(
-            {name: part[row : row + 1].detach() for name, part in rollout.fields.items()},
-            rollout.actions[row : row + 1].detach(),
-            rollout.valid[row : row + 1],
-        )
+        assert chosen is not None, "there is one iteration at least"
         mean = least / self.horizon
         return Plan(actions, belief, context.seconds, mean, costs / self.horizon, steps, chosen)
 
@@ -115,3 +110,10 @@ class GradientPlanner:
             (slope,) = torch.autograd.grad(costs.sum(), moving)
         kept = torch.where(rollout.valid, torch.nan_to_num(costs.detach(), nan=torch.inf), torch.inf)
         return kept, torch.nan_to_num(slope), rollout
+
+
+def _row(rollout: Trajectory, row: int) -> Trajectory:
+    """One of the rollouts, without its history of gradients."""
+    mine = slice(row, row + 1)
+    fields = {name: part[mine].detach() for name, part in rollout.fields.items()}
+    return Trajectory(fields, rollout.actions[mine].detach(), rollout.valid[mine])

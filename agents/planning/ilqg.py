@@ -164,7 +164,8 @@ class ILQG:
             now = self.dynamics.step(now, done[-1])
             states.append(now)
         path, acts = torch.stack(states, 1), torch.stack(done, 1)
-        places = self.dynamics.entities(path.flatten(0, 1))[0].unflatten(0, path.shape[:2])
+        flat = self.dynamics.entities(path.flatten(0, 1))[0]
+        places = flat.reshape(*path.shape[:2], *flat.shape[1:])
         valid = torch.isfinite(places).flatten(1).all(1)
         with torch.no_grad():
             costs = (

@@ -56,10 +56,12 @@ class LinearParticles:
     ) -> Float[Tensor, "rows x"]:
         """One step of several rows."""
         half = states.shape[-1] // 2
-        positions, velocities = states[:, :half].unflatten(1, (-1, 2)), states[:, half:].unflatten(1, (-1, 2))
+        positions, velocities = (
+            part.reshape(len(part), -1, 2) for part in (states[:, :half], states[:, half:])
+        )
         thrust = actions[:, None]
         if self.world.control == "all":
-            thrust = actions.unflatten(1, (self.world.width, 2))
+            thrust = actions.reshape(len(actions), self.world.width, 2)
         contacts = self.world.collisions or self.world.control == "push"
         new = kernel.step(positions, velocities, thrust, self._bodies, self.world.physics, contacts=contacts)
         return torch.cat([part.flatten(1) for part in new], dim=1)
@@ -83,7 +85,7 @@ class LinearParticles:
     ) -> tuple[Float[Tensor, "rows n 2"], Float[Tensor, "rows e x"]]:
         """Concept coordinates of the entities: the first part of the state, and who moves of it."""
         count = 2 * self.world.width
-        places = states[:, :count].unflatten(1, (-1, 2))
+        places = states[:, :count].reshape(len(states), -1, 2)
         mobile = self._bodies.mobile[: self.world.width].expand(-1, 2).flatten()
         selection = torch.eye(count, states.shape[1], dtype=states.dtype) * mobile[:, None]
         return places, selection.expand(len(states), -1, -1)

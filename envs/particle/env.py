@@ -100,6 +100,8 @@ class ParticleEnv(ConceptEnv):
         ValueError: An unknown name, or arguments that do not go together.
     """
 
+    world: ParticleWorld
+
     def __init__(
         self,
         concept: str | Concept | Task = "near",
