@@ -24,16 +24,49 @@ def _console() -> Console:
     return Console() if sys.stdout.isatty() else Console(width=160)
 
 
-def demo(out: Path = Path("out"), seed: int = 0, episodes: int = 100) -> None:
-    """Let an expert bring eight concepts about, and the shipped energy infer six from demonstrations.
+def demo(
+    out: Path = Path("out"),
+    seed: int = 0,
+    episodes: int = 100,
+    concept: str | None = None,
+    argument: str | None = None,
+    robot: Literal["arm", "planar", "point"] = "arm",
+) -> None:
+    """Infer concepts from five demonstrations of particles, and let particles and a robot enact them.
 
-    Tables here, pictures and GIFs under --out.
+    Before that, an expert brings eight concepts about, and the shipped energy acts and points. Tables
+    here, pictures and GIFs under --out.
 
     Args:
         out: Folder for the pictures.
         seed: Seeds the scenes.
-        episodes: Episodes a concept for the table.
+        episodes: Episodes a concept for the expert's table.
+        concept: Only enact this concept, with particles and the robot.
+        argument: Whom it is about: another concept, for instance red.
+        robot: Which robot.
     """
+    if concept is None:
+        _demo_worlds(out, seed, episodes)
+    missing = [name for name in ("torch", "mujoco") if find_spec(name) is None]
+    if missing:
+        _console().print(f"the robot is left out: it needs {missing}, pip install 'conceptgym[torch,arm]'")
+        return
+    from tqdm import tqdm
+
+    from .evaluation.demo_robot import JOBS, run_robot
+
+    table = Table(
+        "five demonstrations of", "residual energy", "particles", f"robot: {robot}", "ms a plan", "film"
+    )
+    jobs = run_robot(out, concept, argument, robot, seed)
+    for one in tqdm(jobs, total=1 if concept else len(JOBS), unit="task", leave=False):
+        done = (f"{one.particle} of {one.starts}", f"{one.robot} of {one.starts}")
+        table.add_row(one.task, f"{one.residual:.3f}", *done, f"{one.milliseconds:.0f}", str(one.film))
+    _console().print(table)
+
+
+def _demo_worlds(out: Path, seed: int, episodes: int) -> None:
+    """The experts' table, and the shipped energy's."""
     from tqdm import tqdm
 
     from .evaluation.demo import EIGHT, INFERRED, run_demo, run_learned

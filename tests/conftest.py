@@ -9,7 +9,6 @@ from types import ModuleType
 os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 os.environ.setdefault("XDG_RUNTIME_DIR", "/tmp")
-os.environ.setdefault("MUJOCO_GL", "egl")
 
 import hypothesis
 from beartype import BeartypeConf, beartype
