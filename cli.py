@@ -108,7 +108,7 @@ def envs(
         speed: Whether to measure the speed, a twentieth of a second each.
     """
     from .concepts.catalogue import names
-    from .envs.registration import identify_id, particle_id
+    from .envs.registration import arm_id, identify_id, particle_id
     from .evaluation.speed import single
 
     wanted = names(family, mode, split)
@@ -117,11 +117,13 @@ def envs(
     )
     for name in wanted:
         concept = CATALOGUE[name]
-        for kind, make_id in (("generate", particle_id), ("identify", identify_id)):
-            if kind in concept.modes and mode in (None, kind):
-                rate = f"{single(make_id(name), 0.05).median:,.0f}" if speed else ""
+        for kind, make_id in (("generate", particle_id), ("generate", arm_id), ("identify", identify_id)):
+            env_id = make_id(name)
+            if kind in concept.modes and mode in (None, kind) and env_id in gymnasium.registry:
+                able = speed and (make_id is not arm_id or find_spec("mujoco") is not None)
+                rate = f"{single(env_id, 0.05).median:,.0f}" if able else ""
                 modes = ", ".join(concept.modes)
-                table.add_row(make_id(name), concept.family, modes, concept.split, rate, concept.description)
+                table.add_row(env_id, concept.family, modes, concept.split, rate, concept.description)
     _console().print(table)
 
 
@@ -254,9 +256,18 @@ def show(
     run(concept, out, seed, weights, size)
 
 
+def bench_planners() -> None:
+    """Measure the planners on this machine; needs the extras torch and arm, compares with pytorch_mppi."""
+    from .concepts.release import load_pretrained
+    from .evaluation.planner_speed import planner_page
+    from .evaluation.speed import machine
+
+    print(f"{machine()}, one thread.\n\n{planner_page(load_pretrained())}")
+
+
 GROUPS: dict[str, Callable[[], Commands]] = {
     "demos": lambda: {"export": demos_export},
-    "bench": lambda: {"envs": bench_envs},
+    "bench": lambda: {"envs": bench_envs, "planners": bench_planners},
     "train": _train,
     "evaluate": _evaluate,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,16 +68,29 @@ def film(
         raise ValueError(f"policy is {policy!r}, expected 'expert' or 'random'")
     env: Any = gym.make(env_id, render_mode="rgb_array", disable_env_checker=True, **arguments).unwrapped
     env.viewer.size = size
-    env.reset(seed=seed)
+    observation, _ = env.reset(seed=seed)
     env.action_space.seed(seed)
+    act = _acting(env, policy, seed)
     frames, over = [env.render()], False
     while not over:
-        act = expert_actions(env.world, env.state)[0] if policy == "expert" else env.action_space.sample()
-        _, _, terminated, truncated, _ = env.step(act)
+        observation, _, terminated, truncated, _ = env.step(act(observation))
         frames.append(env.render())
         over = terminated or truncated
     env.close()
     return frames
+
+
+def _acting(env: Any, policy: str, seed: int) -> Callable[[Any], np.ndarray]:  # noqa: ANN401
+    """The policy as a function of observations; a robot's expert plans with the true error."""
+    if policy == "random":
+        return lambda observation: env.action_space.sample()
+    if "/Arm" not in env.spec.id:
+        return lambda observation: expert_actions(env.world, env.state)[0]
+    from ..agents.planning_agent import oracle_agent
+
+    agent = oracle_agent()
+    agent.reset(env, None, seed)
+    return agent.act
 
 
 def mosaic(films: list[list[np.ndarray]], columns: int) -> list[np.ndarray]:

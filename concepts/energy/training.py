@@ -86,8 +86,10 @@ class TrainConfig:
 
 
 TINY = TrainConfig(
-    steps=240,
-    tasks=12,
+    steps=180,
+    tasks=8,
+    deep_every=3,
+    broad_tasks=24,
     moving_every=0,
     rate=4e-3,
     warmup=50,

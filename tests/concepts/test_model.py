@@ -68,10 +68,10 @@ def scenes(name: str = "near", count: int = 6) -> Event:
 def test_five_demonstrations_suffice_and_beat_chance_by_forty_points(
     model: ConceptModel, name: str, mode: str
 ) -> None:
-    """The tiny preset, 90 seconds of training: at least 60%, and 40 points above random."""
+    """The tiny preset, a minute of training: at least 65%, and 40 points above random."""
     score = concept_cell(model, CATALOGUE[name], mode, QUICK)
     chance = baseline_cell("random", CATALOGUE[name], mode, QUICK)
-    assert score.rate >= max(0.6, chance.rate + 0.4), (score, chance)
+    assert score.rate >= max(0.65, chance.rate + 0.4), (score, chance)
 
 
 def test_satisfied_events_have_less_energy_than_others(model: ConceptModel) -> None:
