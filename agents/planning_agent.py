@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from gymnasium.error import ResetNeeded
 from jaxtyping import Float
 from torch import Tensor
 
@@ -120,6 +121,82 @@ Intend = Callable[[ConceptEnv, Event | None, int], Intention]
 
 
 @dataclass
+class Mission:
+    """One episode of a planning agent.
+
+    Attributes:
+        env: The environment.
+        intention: What is wanted.
+        mpc: The planner, whose cost is the intention's.
+        generator: Source of all randomness.
+        carrier: Who carries, where objects are to be arranged.
+        steps: Steps taken.
+        model_steps: Steps of the model that were taken.
+        plan: The last plan.
+        guess: The last path that was found, where the concept has a course of time.
+        path: The path that is followed, if one is.
+    """
+
+    env: ConceptEnv
+    intention: Intention
+    mpc: MPC
+    generator: torch.Generator
+    carrier: Carrier | None = None
+    steps: int = 0
+    model_steps: int = 0
+    plan: Plan | None = None
+    guess: Tensor | None = None
+    path: Tensor | None = None
+
+    def act(self) -> Float[np.ndarray, " action"]:
+        """The next action, in [-1, 1]."""
+        context = self._context()
+        self.steps += 1
+        if self.carrier is not None:
+            action, self.carrier, taken = self.carrier.act(self.env.state, context, self.generator)
+            self.model_steps += taken
+            return action
+        timed = self.env.world.frames > 1
+        self.plan = self._timed(context) if timed else self._planned(self.mpc, context)
+        return self.plan.actions[0].numpy().astype(np.float32)
+
+    def _context(self) -> Context:
+        event, dt = self.env.event, self.env.world.dt
+        if self.intention.attention is not None:
+            event = event.replace(attention=self.intention.attention)
+        return Context(event, self.steps * dt, dt)
+
+    def _planned(self, mpc: MPC, context: Context) -> Plan:
+        plan = mpc.plan(self.env.state, context, self.generator, self.plan)
+        self.model_steps += plan.model_steps
+        return plan
+
+    def _timed(self, context: Context) -> Plan:
+        """A plan for a concept with a course of time: one of actions alone, or one that follows a path.
+
+        Now and then both are made; the one that promises to end closer to the concept is followed.
+        """
+        if (self.steps - 1) % _PATH_EVERY == 0:
+            direct = self._planned(self.mpc, context)
+            self.guess, value = self._found(context)
+            self.path = self.guess if value < direct.cost - _MARGIN else None
+            if self.path is None:
+                return direct
+        if self.path is None:
+            return self._planned(self.mpc, context)
+        tracker = replace(self.mpc, cost=Track(self.path), shrink=shrinking(0.2, 0.05))
+        return self._planned(tracker, context)
+
+    def _found(self, context: Context) -> tuple[Tensor, float]:
+        """The best path from here, and what it promises; the first one is looked for with more care."""
+        finder = PathPlanner(self.intention.cost.value)
+        if self.guess is None:
+            finder = replace(finder, iterations=3 * finder.iterations, samples=2 * finder.samples)
+        velocities = self.env.state.velocities[0, : self.env.world.width]
+        return finder.plan(context, velocities, self.generator, self.guess)
+
+
+@dataclass
 class PlanningAgent:
     """Plans anew in every step, with whatever cost it is told to intend.
 
@@ -127,85 +204,46 @@ class PlanningAgent:
         intend: Makes the intention of an episode.
         settings: How to plan; what suits the world by default.
         reward: Whether the intention knows the true error.
+        mission: The present episode, once there is one.
     """
 
     intend: Intend
     settings: Settings | None = None
     reward: bool = False
-    _model_steps: int = 0
+    mission: Mission | None = None
+    _before: int = 0
     _shown: int = 0
 
     @property
     def given(self) -> Given:
         """What it was given so far."""
-        return Given(self._shown, self.reward, 0, self._model_steps)
+        now = 0 if self.mission is None else self.mission.model_steps
+        return Given(self._shown, self.reward, 0, self._before + now)
 
     @property
     def info(self) -> dict[str, Any]:
         """What it has to say about the present episode."""
-        return dict(self._intention.info)
+        return {} if self.mission is None else dict(self.mission.intention.info)
 
     def reset(self, env: ConceptEnv, demonstrations: Event | None, seed: int) -> None:
         """Begins an episode, after ``env.reset``."""
-        self._env, self._steps, self._plan = env, 0, None
-        self._path, self._guess = None, None
+        self._before = self.given.model_steps
         self._shown = 0 if demonstrations is None else len(demonstrations.positions)
-        self._generator = torch.Generator().manual_seed(seed)
-        self._intention = self.intend(env, demonstrations, seed)
-        self._carrier = None
+        intention = self.intend(env, demonstrations, seed)
+        mpc = planner(env.world, intention.cost, self.settings)
+        self.mission = Mission(env, intention, mpc, torch.Generator().manual_seed(seed))
         if isinstance(env.world, ArmWorld) and env.world.kind == "suction":
-            self._carrier = Carrier(ArmDynamics(env.world), self._intention.targets)
-        else:
-            self._mpc = planner(env.world, self._intention.cost, self.settings)
+            self.mission.carrier = Carrier(ArmDynamics(env.world), intention.targets)
 
     def act(self, observation: Mapping[str, np.ndarray]) -> Float[np.ndarray, " action"]:
-        """The next action, in [-1, 1]."""
-        event = self._env.event
-        if self._intention.attention is not None:
-            event = event.replace(attention=self._intention.attention)
-        world = self._env.world
-        context = Context(event, self._steps * world.dt, world.dt)
-        self._steps += 1
-        if self._carrier is not None:
-            action, self._carrier, steps = self._carrier.act(self._env.state, context, self._generator)
-            self._model_steps += steps
-            return action
-        if world.frames > 1:
-            self._plan = self._timed(context)
-        else:
-            self._plan = self._mpc.plan(self._env.state, context, self._generator, self._plan)
-        self._model_steps += self._plan.model_steps
-        return self._plan.actions[0].numpy().astype(np.float32)
+        """The next action, in [-1, 1].
 
-    def _timed(self, context: Context) -> Plan:
-        """A plan for a concept with a course of time: the action's own, or one that follows a path.
-
-        Now and then both are made; the one that promises to end closer to the concept is followed.
+        Raises:
+            ResetNeeded: No episode has begun.
         """
-        state = self._env.state
-        if (self._steps - 1) % _PATH_EVERY == 0:
-            direct = self._mpc.plan(state, context, self._generator, self._plan)
-            path, value = self._found(context)
-            self._path = path if value < direct.cost - _MARGIN else None
-            self._guess = path
-            if self._path is None:
-                return direct
-        if self._path is None:
-            return self._mpc.plan(state, context, self._generator, self._plan)
-        tracker = replace(self._mpc, cost=Track(self._path), shrink=shrinking(0.2, 0.05))
-        return tracker.plan(state, context, self._generator, self._plan)
-
-    def _found(self, context: Context) -> tuple[Tensor, float]:
-        """The best path from here, and what it promises; the first one is looked for with more care."""
-        finder = PathPlanner(self._intention.cost.value)
-        if self._guess is None:
-            finder = replace(finder, iterations=3 * finder.iterations, samples=2 * finder.samples)
-        velocities = self._env.state.velocities[0, : self._env.world.width]
-        return finder.plan(context, velocities, self._generator, self._guess)
-
-    _plan: Plan | None = None
-    _path: Tensor | None = None
-    _guess: Tensor | None = None
+        if self.mission is None:
+            raise ResetNeeded("call reset(env, demonstrations, seed) before act()")
+        return self.mission.act()
 
 
 def oracle_intention(env: ConceptEnv, demonstrations: Event | None, seed: int) -> Intention:
@@ -223,8 +261,3 @@ def oracle_intention(env: ConceptEnv, demonstrations: Event | None, seed: int) -
 def oracle_agent(settings: Settings | None = None) -> PlanningAgent:
     """Plans with the true error."""
     return PlanningAgent(oracle_intention, settings, reward=True)
-
-
-def resettled(settings: Settings, **changes: Any) -> Settings:  # noqa: ANN401  (fields of Settings)
-    """Settings with changes."""
-    return replace(settings, **changes)

@@ -66,7 +66,9 @@ def enact(
     agent = concept_agent(model)
     observation, info = env.reset(seed=start)
     agent.reset(env, env.demonstrations(5, start), start)
-    seconds, frames, over = [], [], False
+    seconds: list[float] = []
+    frames: list[np.ndarray] = []
+    over = False
     while not over:
         if filmed and len(seconds) % _EVERY == 0 and len(frames) < _FRAMES:
             frame = env.render()

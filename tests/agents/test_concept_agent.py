@@ -1,0 +1,124 @@
+"""Agents that plan: the oracle, and the concept agent with the shipped energy; also on a stranger's robot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import conceptgym
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from conceptgym.agents.agent import Agent
+from conceptgym.agents.concept_agent import concept_agent
+from conceptgym.agents.planning import MPC, Context, energy_cost, oracle_cost, shrinking
+from conceptgym.agents.planning.mujoco_dynamics import MujocoDynamics
+from conceptgym.agents.planning.path import PathPlanner
+from conceptgym.agents.planning_agent import oracle_agent
+from conceptgym.concepts import get, task
+from conceptgym.concepts.model import ConceptModel
+from conceptgym.envs.arm.env import ArmEnv
+from conceptgym.envs.arm.view import EntityView, Plane
+from conceptgym.envs.particle.env import ParticleEnv
+from conceptgym.envs.single import ConceptEnv
+from conceptgym.evaluation.episodes import run_episode, summary
+from gymnasium.error import ResetNeeded
+
+
+@pytest.fixture(scope="module")
+def model() -> ConceptModel:
+    return conceptgym.load_pretrained()
+
+
+def solved(env: ConceptEnv, agent: Agent, starts: int, k: int = 5) -> int:
+    return summary([run_episode(env, agent, 500_000 + start, k=k) for start in range(starts)]).hits
+
+
+@pytest.mark.parametrize("concept", ("near", "slow", "square"))
+def test_the_oracle_brings_the_arm_there(concept: str) -> None:
+    """Reaching, a concept over time, and carrying."""
+    agent = oracle_agent()
+    assert solved(ArmEnv(concept), agent, 1, k=0) == 1
+    assert agent.given.reward and agent.given.demonstrations == 0 and agent.given.model_steps > 0
+
+
+def test_what_is_learned_on_particles_is_done_by_the_arm(model: ConceptModel) -> None:
+    """Near the red ones: whom it is about is inferred from the same demonstrations."""
+    agent = concept_agent(model)
+    assert solved(ArmEnv(task("near", "red")), agent, 1) == 1
+    assert agent.given.demonstrations == 5 and not agent.given.reward
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", (ParticleEnv, ArmEnv))
+@pytest.mark.parametrize("concept", ("near", "cluster", "follow"))
+def test_particles_and_arm_enact_what_was_shown(
+    model: ConceptModel, make: type[ConceptEnv], concept: str
+) -> None:
+    assert solved(make(concept), concept_agent(model), 5) >= 3  # type: ignore[arg-type]
+
+
+def test_the_concept_agent_says_whether_it_understands(model: ConceptModel) -> None:
+    env = ParticleEnv("near", n_entities=5)
+    env.reset(seed=0)
+    agent = concept_agent(model)
+    assert agent.info == {}
+    agent.reset(env, env.demonstrations(5, 0), 0)
+    assert agent.info["residual"] < 0.1 and agent.info["understood"] is True
+    with pytest.raises(ValueError, match="needs demonstrations"):
+        agent.reset(env, None, 0)
+    with pytest.raises(ResetNeeded, match="before act"):
+        concept_agent(model).act({})
+
+
+def test_actions_depend_on_the_seed_alone(model: ConceptModel) -> None:
+    env = ArmEnv("near")
+    observation, _ = env.reset(seed=1)
+    agent, actions = concept_agent(model), []
+    for seed in (0, 0, 1):
+        agent.reset(env, env.demonstrations(5, 0), seed)
+        actions.append(agent.act(observation))
+    np.testing.assert_array_equal(actions[0], actions[1])
+    assert (actions[0] != actions[2]).any()
+
+
+def test_a_path_is_kept_to_the_speed_and_finds_an_orbit() -> None:
+    env = ParticleEnv("orbit")
+    env.reset(seed=500_000)
+    part = env.world.task.generation
+    finder = PathPlanner(part.error, speed=1.0, samples=16, iterations=120)
+    now = Context(env.event, 0.0, env.world.dt)
+    path, value = finder.plan(now, env.state.velocities[0], torch.Generator().manual_seed(0))
+    agent = int(np.flatnonzero(env.event.movable)[0])
+    speed = path[:, agent].diff(dim=0).norm(dim=-1) / 0.25
+    assert speed.max() <= 1.0 + 1e-4
+    np.testing.assert_allclose(path[0], env.event.positions[0], atol=1e-6)
+    assert value < part.tolerance
+
+
+@pytest.mark.parametrize("learned", (False, True))
+def test_somebody_elses_robot_enacts_a_concept(model: ConceptModel, learned: bool) -> None:
+    """Gymnasium's Reacher: "at" and "near", learned on particles, with its own model to plan with."""
+    env: Any = gym.make("Reacher-v5").unwrapped
+    view = EntityView(("fingertip", "target"), Plane((0.0, 0.0, 0.0), (0, 1), 0.22))
+    concept = get("near" if learned else "at")
+    cost = oracle_cost(concept)
+    if learned:
+        cost = energy_cost(model, model.infer(concept.demonstrations(5, 0, mode="generate")))
+    dynamics = MujocoDynamics(env.model, view, env.frame_skip)
+    mpc = MPC(dynamics, cost, horizon=15, knots=4, samples=48, shrink=shrinking(0.3))
+    for seed in range(1 if learned else 2):
+        env.reset(seed=seed)
+        plan, generator = None, torch.Generator().manual_seed(seed)
+        for index in range(40 if learned else 80):
+            event = view.event(
+                env.model, env.data, movable=["fingertip"], marker="fingertip", attention=["target"]
+            )
+            now = Context(event, index * dynamics.dt, dynamics.dt)
+            plan = mpc.plan(env.data, now, generator, plan)
+            env.step(dynamics.control(plan.actions[0].numpy()))
+        done = view.event(
+            env.model, env.data, movable=["fingertip"], marker="fingertip", attention=["target"]
+        )
+        part = concept.part("generate")
+        assert float(part.error(done)) <= part.tolerance
