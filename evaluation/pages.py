@@ -214,14 +214,15 @@ def _environment(env_id: str, cell: Measured) -> Iterator[str]:
 
 
 def environments_page() -> str:
-    """The docstrings of the two environments."""
+    """The docstrings of the environments."""
     from inspect import getdoc
 
+    from ..envs.arm.env import ArmEnv
     from ..envs.identify import IdentifyEnv
     from ..envs.particle.env import ParticleEnv
 
     parts = ["# The environments", "", "Generated from the docstrings by `make docs`."]
-    for env in (ParticleEnv, IdentifyEnv):
+    for env in (ParticleEnv, IdentifyEnv, ArmEnv):
         parts += ["", f"## {env.__name__}", "", getdoc(env) or ""]
     return "\n".join(parts) + "\n"
 

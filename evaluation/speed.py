@@ -6,6 +6,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def single(env_id: str, seconds: float = 1.0, **arguments: Any) -> Speed:  # noq
         if terminated or truncated:
             env.reset()
 
-    return timed(f"{env_id.split('/')[1]}", 1, step, seconds)
+    return timed(env_id.split("/")[-1], 1, step, seconds)
 
 
 def batched(env_id: str, rows: int, seconds: float = 2.0, **arguments: Any) -> Speed:  # noqa: ANN401
@@ -102,3 +103,15 @@ def env_speeds(seconds: float = 1.0, largest: int = 65536) -> Iterator[Speed]:
     for rows in (64, 1024, 8192):
         if rows <= largest:
             yield batched("conceptgym/ParticleNear-v0", rows, seconds, n_entities=8, collisions=True)
+    if find_spec("mujoco") is not None:
+        yield from arm_speeds(seconds)
+
+
+def arm_speeds(seconds: float = 1.0) -> Iterator[Speed]:
+    """The arm: to reach, with four objects to carry, and in batches; Gymnasium's Pusher beside it."""
+    yield single("conceptgym/ArmNear-v0", seconds, n_entities=5)
+    yield single("conceptgym/ArmSquare-v0", seconds, n_entities=4, max_entities=4)
+    for rows in (64, 1024):
+        yield batched("conceptgym/ArmNear-v0", rows, seconds, n_entities=5)
+    if find_spec("imageio") is not None:  # which Gymnasium's MuJoCo environments import
+        yield single("Pusher-v5", seconds)
