@@ -17,7 +17,8 @@ from ..concepts.sampling import least_entities, most_entities
 from ..concepts.task import Task, pairs
 from .composition import FORMULAS, composition_cell
 from .energy_baselines import BASELINES, baseline_cell
-from .energy_cells import Protocol, Score, concept_cell, generation_cell
+from .energy_cells import Protocol, Score, concept_cell, generation_cell, identification_cell
+from .judgement import by_judgement
 
 LATE = ("temporal", "social")
 
@@ -206,11 +207,37 @@ def by_baseline(model: ConceptModel, size: Size) -> Iterator[Row]:
         yield Row(("the energy", *row.labels), row.score)
 
 
+def by_crossing(model: ConceptModel, size: Size) -> Iterator[Row]:
+    """Success with codes that were inferred in the other mode, pooled over concepts with both modes."""
+    both = [concept for concept, mode in static_modes() if mode == "generate" and len(concept.modes) == 2]
+    for shown in ("generate", "identify"):
+        scores = (generation_cell(model, Task(c), size.shared(), shown) for c in both)
+        yield Row((shown, "generate", str(len(both))), pooled(scores))
+        masks = (identification_cell(model, c, size.shared(), shown) for c in both)
+        yield Row((shown, "identify", str(len(both))), pooled(masks))
+
+
+def by_threshold(model: ConceptModel, size: Size) -> Iterator[Row]:
+    """How well energies tell satisfying events from others."""
+    concepts = (concept for concept in CATALOGUE.values() if concept.split == "train")
+    for labels, score in by_judgement(model, concepts, size.single()):
+        yield Row(labels, score)
+
+
 TABLES: tuple[Table, ...] = (
     Table("concepts", "Concepts of the training split", ("family", "concept", "mode"), by_concept("train")),
     Table("held-out-concepts", "Held-out concepts", ("family", "concept", "mode"), by_concept("held_out")),
     Table("demonstrations", "Number of demonstrations", ("k", "mode"), by_demonstrations),
     Table("inference", "How codes are inferred", ("inference", "mode"), by_inference),
+    Table(
+        "crossed", "Codes shown in one mode, used in the other", ("shown", "used", "concepts"), by_crossing
+    ),
+    Table(
+        "judgement",
+        "Energies as a judgement: area under the ROC curve, and events on the right side of the threshold",
+        ("family", "concept", "mode", "area"),
+        by_threshold,
+    ),
     Table("steps", "Steps at run time, one particle", ("steps", "mode"), by_steps),
     Table("particles", "Particles, ten steps", ("particles", "mode"), by_particles),
     Table("entities", "Entities in a scene", ("entities", "mode", "concepts"), by_entities),

@@ -9,6 +9,8 @@ from types import ModuleType
 os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 os.environ.setdefault("XDG_RUNTIME_DIR", "/tmp")
+# Two workers on two cores: with more threads each, they wait for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import hypothesis
 from beartype import BeartypeConf, beartype
