@@ -22,7 +22,7 @@ from .planning_agent import Intention, PlanningAgent, Settings
 UNDERSTOOD = 0.1
 """Mean energy of the demonstrations above which the agent says that it does not understand them."""
 
-_SEARCH = Search(steps=20, particles=16, spread=0.3)
+_SEARCH = Search(steps=20)
 
 
 def concept_intention(

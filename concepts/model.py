@@ -34,8 +34,8 @@ from .files import written_atomically
 
 FORMAT = "conceptgym-energy-1"
 
-ACT, POINT = Search(), Search(particles=1)
-"""The searches of ``generate`` and ``identify``, unless told otherwise."""
+DEFAULT = Search()
+"""The search, unless told otherwise."""
 
 
 class ConceptModel:
@@ -213,7 +213,7 @@ class ConceptModel:
         empty = example.attention.sum(1) == 0
         if not bool(empty.any()):
             return None
-        found = self._search(first_state(example), leaf, "identify", POINT, generator)
+        found = self._search(first_state(example), leaf, "identify", DEFAULT, generator)
         return torch.where(empty[:, None], (found.attention > 0.5).float(), example.attention)
 
     def _target(
@@ -230,7 +230,7 @@ class ConceptModel:
                 raise ValueError(f"there are {len(leaf.target)} masks for {len(example.attention)} events")
             return leaf.target.to(self.device).expand(len(example.attention), -1)
         first = first_state(example)
-        found = self._search(first, leaf.target, "identify", POINT, generator)
+        found = self._search(first, leaf.target, "identify", DEFAULT, generator)
         return (found.attention > 0.5).float()
 
     # --- search ----------------------------------------------------------------------------------
@@ -240,7 +240,7 @@ class ConceptModel:
         scene: Event,
         code: Formula,
         *,
-        search: Search = ACT,
+        search: Search = DEFAULT,
         generator: torch.Generator | None = None,
     ) -> Event:
         """Moves the movable entities so that the concept is satisfied.
@@ -271,7 +271,7 @@ class ConceptModel:
         scene: Event,
         code: Formula,
         *,
-        search: Search = POINT,
+        search: Search = DEFAULT,
         generator: torch.Generator | None = None,
     ) -> Bool[np.ndarray, "*batch n"]:
         """Finds the entities that the concept is about, (B, N) or (N,) bool, from all candidates.
@@ -294,7 +294,7 @@ class ConceptModel:
         scene: Event,
         code: Formula,
         mode: str,
-        search: Search = ACT,
+        search: Search = DEFAULT,
         generator: torch.Generator | None = None,
     ) -> Found:
         """What ``generate`` and ``identify`` do, with energies and the path of the best particle.

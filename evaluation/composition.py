@@ -141,7 +141,7 @@ def _enacted(model: ConceptModel, composite: Composite, sets: int, scenes: int) 
         for name, mask in zip(composite.concepts, masks, strict=True)
     ]
     given = scene.replace(attention=masks.max(0))
-    made = model.generate(given, composite.formula(*codes), search=Search(20, 8))
+    made = model.generate(given, composite.formula(*codes), search=Search(20))
     ok = _truth(composite, made, masks)
     return Score(int(ok.sum()), len(ok), each=ok)
 

@@ -14,7 +14,7 @@ import numpy as np
 from ..concepts.concept import Concept
 from ..concepts.energy.codes import ConceptCode
 from ..concepts.event import Event
-from ..concepts.model import POINT, ConceptModel, Search
+from ..concepts.model import ConceptModel, Search
 from ..concepts.sampling import least_entities, most_entities
 from ..concepts.streams import streams_from
 from ..concepts.task import Task
@@ -166,7 +166,7 @@ def identification_cell(
     if shown == "generate":
         code = replace(code, w_a=code.w_x)
     scene = identification_scenes_of(concept, protocol)
-    mask = model.identify(scene, code, search=protocol.search or POINT)
+    mask = model.identify(scene, code, search=protocol.search or Search())
     return mask_score(mask, true_mask(concept, scene, mask), float(code.residual[:, 1].mean()))
 
 

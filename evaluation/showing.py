@@ -105,7 +105,7 @@ def exhibit(
     shown = concept.demonstrations(k, seed, mode=mode)  # type: ignore[arg-type]
     code = model.infer(shown)
     scene = _scenes(concept, mode, seed, COLUMNS)
-    search = Search(steps=10, particles=4 if mode == "generate" else 1)
+    search = Search()
     found = model.search(scene, code, mode, search)
     stages = _stages(scene, found, mode)
     rounded = stages[-1].replace(attention=np.round(stages[-1].attention))

@@ -28,7 +28,7 @@ class Search:
     """
 
     steps: int = 10
-    particles: int = 4
+    particles: int = 1
     spread: float = 0.15
 
     def __post_init__(self) -> None:
