@@ -133,6 +133,7 @@ def evaluate_transfer(
     weights: Path | None = None,
     table: tuple[str, ...] = (),
     concept: tuple[str, ...] = (),
+    agent: tuple[str, ...] = (),
     starts: int = 100,
     jobs: int = 1,
 ) -> None:
@@ -143,6 +144,7 @@ def evaluate_transfer(
         weights: A safetensors file with its card beside it; by default the shipped one.
         table: Only these tables: particle, arm, "arm, wall", planar, point, "held-out concepts", ...
         concept: Only these actions.
+        agent: Only these agents: concept, oracle.
         starts: Starts of a cell.
         jobs: Processes.
     """
@@ -150,7 +152,9 @@ def evaluate_transfer(
     from .concepts.release import WEIGHTS
     from .evaluation.transfer import evaluate_transfer as run
 
-    text = run(weights or WEIGHTS, out, tables=table, concepts=concept, starts=starts, jobs=jobs)
+    text = run(
+        weights or WEIGHTS, out, tables=table, concepts=concept, agents=agent, starts=starts, jobs=jobs
+    )
     with written_atomically(out / "tables.md") as temporary:
         Path(temporary).write_text(text)
     print(text)

@@ -158,6 +158,7 @@ def evaluate_transfer(
     *,
     tables: Iterable[str] = (),
     concepts: Iterable[str] = (),
+    agents: Iterable[str] = (),
     starts: int = 100,
     jobs: int = 1,
 ) -> str:
@@ -168,15 +169,19 @@ def evaluate_transfer(
         folder: For one JSON file a cell.
         tables: Names of tables; all if there are none.
         concepts: Names of the actions; all if there are none.
+        agents: Names of the agents; all if there are none.
         starts: Starts of a cell.
         jobs: Processes.
 
     Raises:
-        ValueError: An unknown table.
+        ValueError: An unknown table or agent.
     """
-    named, parts, wanted = tuple(tables) or TABLES, [], set(concepts)
+    named, parts, wanted, who = tuple(tables) or TABLES, [], set(concepts), set(agents) or set(AGENTS)
+    if who - set(AGENTS):
+        raise ValueError(f"no agents {sorted(who - set(AGENTS))}, there are {list(AGENTS)}")
     for table in named:
-        cells = [cell for cell in table_cells(table) if not wanted or cell.action in wanted]
+        cells = [cell for cell in table_cells(table) if cell.agent in who]
+        cells = [cell for cell in cells if not wanted or cell.action in wanted]
         if not cells:
             continue
         work = [(cell, str(weights), starts, str(folder)) for cell in cells]
