@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 import torch
@@ -26,10 +25,10 @@ class Slow:
 
     def plan(
         self,
-        state: Any,
+        state: object,
         context: Context,
         generator: torch.Generator,
-        last: Plan | None = None,  # noqa: ANN401
+        last: Plan | None = None,
     ) -> Plan:
         self.gate.wait(5.0)
         if self.fails:
