@@ -143,7 +143,7 @@ def arm_plan(model: ConceptModel, entities: int = 5) -> Share:
     mpc = planner(env.world, intention.cost)
     context, generator = Context(env.event, 0.0, env.world.dt), torch.Generator().manual_seed(0)
     bound = replace(intention.cost, context=context)
-    actions = torch.zeros(mpc.samples, mpc.horizon, env.world.joints)
+    actions = torch.zeros(mpc.samples, mpc.horizon, env.world.machine.joints)
     rollout = mpc.models[0].rollout(env.state, actions, bound.fields)
     whole = _median(lambda: mpc.plan(env.state, context, generator))
     physics = _median(lambda: mpc.models[0].rollout(env.state, actions, bound.fields))

@@ -67,7 +67,7 @@ class ArmDynamics:
         batch.state[:] = state.physics[:1]
         batch.warning[:] = 0
         controls = self._targets(state, actions.numpy())
-        nu = self.world.joints
+        nu = self.world.machine.joints
         repeated = np.repeat(controls, self.coarse, axis=1).reshape(samples, horizon * self.coarse, nu)
         names = ["site_xpos", "qpos"] + (["qvel"] if "qvel" in fields else [])
         record = batch.rollout(horizon * self.coarse, repeated, record=names)
@@ -79,7 +79,7 @@ class ArmDynamics:
 
     def _targets(self, state: ArmState, actions: np.ndarray) -> np.ndarray:
         """Joint targets of every step, (K, H, J): the environment's own rule."""
-        machine, joints = self.world.machine, self.world.joints
+        machine, joints = self.world.machine, self.world.machine.joints
         low, high = machine.limits
         targets = np.empty((*actions.shape[:2], joints))
         place = np.broadcast_to(state.joints[:1, 2].astype(np.float64), (len(actions), joints))

@@ -119,7 +119,7 @@ class LinearArm:
     @property
     def actions(self) -> int:
         """A, one a joint."""
-        return self.world.joints
+        return self.world.machine.joints
 
     @cached_property
     def _data(self) -> mujoco.MjData:
@@ -135,7 +135,7 @@ class LinearArm:
         return torch.as_tensor(state.joints[0], dtype=torch.float64).flatten()
 
     def _loaded(self, row: np.ndarray) -> mujoco.MjData:
-        joints, data = self.world.joints, self._data
+        joints, data = self.world.machine.joints, self._data
         data.qpos[:joints], data.qvel[:joints] = row[:joints], row[joints : 2 * joints]
         data.ctrl[:joints] = row[2 * joints :]
         return data
@@ -145,7 +145,7 @@ class LinearArm:
     ) -> Float[Tensor, "rows x"]:
         """One step of several rows."""
         low, high = self.world.machine.limits
-        joints = self.world.joints
+        joints = self.world.machine.joints
         rows, batch = states.numpy().copy(), self._batch(len(states))
         targets = rows[:, 2 * joints :] + self._gain * actions.numpy()
         rows[:, 2 * joints :] = np.clip(targets, low, high)
@@ -164,7 +164,7 @@ class LinearArm:
         self, states: Float[Tensor, "h x"], actions: Float[Tensor, "h a"]
     ) -> tuple[Float[Tensor, "h x x"], Float[Tensor, "h x a"]]:
         """Derivatives of the next states; targets that are at their limits are taken to be free."""
-        joints, model = self.world.joints, self.world.machine.model
+        joints, model = self.world.machine.joints, self.world.machine.model
         low, high = self.world.machine.limits
         size = 2 * joints
         by_state = np.zeros((len(states), 3 * joints, 3 * joints))
@@ -187,7 +187,7 @@ class LinearArm:
         self, states: Float[Tensor, "rows x"]
     ) -> tuple[Float[Tensor, "rows n 2"], Float[Tensor, "rows e x"]]:
         """Concept coordinates of the entities: of the effector by the joints, and the others as they are."""
-        machine, joints = self.world.machine, self.world.joints
+        machine, joints = self.world.machine, self.world.machine.joints
         axes, width = list(self.world.view.axes), self.world.width
         agent = int(np.flatnonzero(self._state.episode.agent[0])[0])
         places = np.repeat(self._state.positions[:1].astype(np.float64), len(states), axis=0)

@@ -34,3 +34,25 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             return {name: torch.as_tensor(file.get_tensor(name)) for name in file.keys()}, meta
     except SafetensorError as error:
         raise ValueError(f"{path} is no intact safetensors file: {error}") from error
+
+
+def start_weights(own: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """Networks' weights from a file; where it has fewer code steps, the last one's sizes go on.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It holds other networks.
+    """
+    given = load_tensors(path)[0]
+    if own.keys() != given.keys():
+        raise ValueError(f"{path} holds no networks of this kind")
+    for name, value in given.items():
+        steps = name == "code_steps.size" and value.shape[1:] == own[name].shape[1:]
+        if value.shape != own[name].shape and not steps:
+            raise ValueError(f"in {path}, {name} is {tuple(value.shape)}, not {tuple(own[name].shape)}")
+        count = min(len(value), len(own[name])) if value.ndim else 0
+        own[name] = value.clone() if not steps else own[name].clone()
+        if steps:
+            own[name][:count] = value[:count]
+            own[name][count:] = value[-1]
+    return own

@@ -24,7 +24,7 @@ from .learner import TERMS, Kernels, Networks, Objective, Outcome, kernels, meta
 from .network import NetworkConfig
 from .pool import MOVING, STATIC, Pool, PoolConfig, cached_pools
 from .provenance import commit
-from .storage import load_tensors, save_tensors
+from .storage import load_tensors, save_tensors, start_weights
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class TrainConfig:
         broad_queries: Queries of a problem of such an update.
         compiled: Whether to compile: minutes at first, then more than twice as fast.
         save_every: Updates between checkpoints.
+        start: File of weights that the run starts from, of the same sizes; random ones if empty.
         network: Sizes.
         pool: Training scenes.
         batch: How problems are drawn.
@@ -70,6 +71,7 @@ class TrainConfig:
     broad_queries: int = 1
     compiled: bool = True
     save_every: int = 250
+    start: str = ""
     network: NetworkConfig = field(default_factory=NetworkConfig)
     pool: PoolConfig = field(default_factory=PoolConfig)
     batch: BatchConfig = field(default_factory=BatchConfig)
@@ -181,6 +183,8 @@ class Trainer:
         with torch.random.fork_rng():
             torch.manual_seed(config.seed)
             self.networks = Networks(config.network, config.objective).to(self.device)
+        if config.start:
+            self.networks.load_state_dict(start_weights(self.networks.state_dict(), Path(config.start)))
         self.average = {name: value.detach().clone() for name, value in self.networks.state_dict().items()}
         self.optimiser = torch.optim.Adam(self.networks.parameters(), lr=config.rate, betas=(0.9, 0.99))
         self.curricula = {steps: Curriculum(pool, config.batch) for steps, pool in sorted(pools.items())}

@@ -80,28 +80,12 @@ def _furnish(spec: mujoco.MjSpec) -> None:
 
 def _add_object(spec: mujoco.MjSpec, index: int, kind: str) -> None:
     name = object_name(index)
-    touching = int(kind == "pusher")
     if kind == "reach":
         body = spec.worldbody.add_body(name=name, mocap=True, pos=list(_HIDDEN))
     else:
         body = spec.worldbody.add_body(name=name, pos=[0, 0, HEIGHT])
-        for axis, direction in zip("xy", ([1, 0, 0], [0, 1, 0]), strict=True):
-            body.add_joint(
-                name=f"{name}_{axis}",
-                type=mujoco.mjtJoint.mjJNT_SLIDE,
-                axis=direction,
-                damping=_DAMPING,
-                frictionloss=_FRICTION,
-            )
-        if kind == "suction":
-            body.add_joint(
-                name=f"{name}_z",
-                type=mujoco.mjtJoint.mjJNT_SLIDE,
-                axis=[0, 0, 1],
-                damping=_DAMPING,
-                range=[0, 0.3],
-                limited=True,
-            )
+        _let_slide(body, name, lift=kind == "suction")
+    touching = int(kind == "pusher")
     body.add_geom(
         name=name,
         type=mujoco.mjtGeom.mjGEOM_CYLINDER,
@@ -122,3 +106,12 @@ def _add_object(spec: mujoco.MjSpec, index: int, kind: str) -> None:
             active=False,
             solref=[0.06, 1],
         )
+
+
+def _let_slide(body: mujoco.MjsBody, name: str, *, lift: bool) -> None:
+    """Joints along the table, with friction; and up, if the object is to be lifted."""
+    slide = {"type": mujoco.mjtJoint.mjJNT_SLIDE, "damping": _DAMPING}
+    for axis, direction in zip("xy", ([1, 0, 0], [0, 1, 0]), strict=True):
+        body.add_joint(name=f"{name}_{axis}", axis=direction, frictionloss=_FRICTION, **slide)
+    if lift:
+        body.add_joint(name=f"{name}_z", axis=[0, 0, 1], range=[0, 0.3], limited=True, **slide)

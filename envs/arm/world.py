@@ -53,6 +53,11 @@ class ArmEpisode:
     look: Look
     agent: np.ndarray
 
+    @property
+    def shown(self) -> np.ndarray:
+        """Which entities are objects, (B, N)."""
+        return self.scene.present & ~self.agent
+
 
 @dataclass(frozen=True)
 class ArmState:
@@ -158,11 +163,6 @@ class ArmWorld:
         """Seconds of a step."""
         return DT
 
-    @property
-    def joints(self) -> int:
-        """J, the number of the robot's joints."""
-        return self.machine.joints
-
     @cached_property
     def frames(self) -> int:
         """T of the task's events."""
@@ -179,7 +179,7 @@ class ArmWorld:
     @cached_property
     def action_space(self) -> spaces.Box:
         """Of one row: changes of the targets of the joints, or of the effector, and the suction."""
-        size = self.joints if self.control == "joints" else 3
+        size = self.machine.joints if self.control == "joints" else 3
         return spaces.Box(-1.0, 1.0, (size + (self.kind == "suction"),), np.float32)
 
     @cached_property
@@ -188,7 +188,7 @@ class ArmWorld:
         parts = entity_spaces(self.width, self.show_attention)
         far = spaces.Box(-_FAR, _FAR, (self.width, 2), np.float32)
         fast = spaces.Box(-_FAST, _FAST, (self.width, 2), np.float32)
-        joints = spaces.Box(-_FAR, _FAR, (self.joints,), np.float32)
+        joints = spaces.Box(-_FAR, _FAR, (self.machine.joints,), np.float32)
         parts |= {
             "positions": far,
             "velocities": fast,
@@ -196,7 +196,7 @@ class ArmWorld:
             "time": spaces.Box(0, 1, (1,), np.float32),
             "joints": joints,
             "targets": joints,
-            "joint_velocities": spaces.Box(-_FAST, _FAST, (self.joints,), np.float32),
+            "joint_velocities": spaces.Box(-_FAST, _FAST, (self.machine.joints,), np.float32),
             "effector": spaces.Box(-_FAR, _FAR, (3,), np.float32),
         }
         if self.task.generation.history:
@@ -209,8 +209,6 @@ class ArmWorld:
         goal = spaces.Box(-_FAR, _FAR, (2 * self.width,), np.float32)
         flat = spaces.Box(-_FAST, _FAST, (size,), np.float32)
         return spaces.Dict({"observation": flat, "achieved_goal": goal, "desired_goal": goal})
-
-    # --- starting --------------------------------------------------------------------------------
 
     def begin(self, streams: Streams) -> ArmState:
         """Draws a scene for every row."""
@@ -239,7 +237,7 @@ class ArmWorld:
         if self.frames > 1:
             frames = batch_last(np.repeat(scene.positions[:, :1], self.frames + 1, axis=1))
         episode = ArmEpisode(scene, solution, look(scene, self.width), agent)
-        made = self.machine.placed(hand, start, self._shown(episode))
+        made = self.machine.placed(hand, start, episode.shown)
         steps = np.zeros(rows, dtype=np.int32)
         drift = np.zeros_like(start)
         if self.frames > 1:
@@ -250,17 +248,12 @@ class ArmWorld:
         held, once = np.zeros_like(agent), np.zeros(rows, dtype=bool)
         return ArmState(episode, *made[:3], positions, drift, held, frames, steps, error, steps.copy(), once)
 
-    def _shown(self, episode: ArmEpisode) -> np.ndarray:
-        return episode.scene.present & ~episode.agent
-
     def _seen(self, episode: ArmEpisode, made: Snapshot, rest: np.ndarray) -> np.ndarray:
         """Concept coordinates of all entities, (B, N, 2): of those that the robot moves, and the rest."""
         if self.kind == "reach":
             place = self.view.project(made.effector)[:, None]
             return batch_last(np.where(episode.agent[..., None], place, rest))
         return batch_last(np.where(episode.scene.movable[..., None], made.objects, rest))
-
-    # --- stepping --------------------------------------------------------------------------------
 
     def advance(self, state: ArmState, actions: np.ndarray) -> tuple[ArmState, Outcome]:
         """One step of every row; ``actions`` are (B, *action_space.shape), float32, in [-1, 1]."""
@@ -271,7 +264,7 @@ class ArmWorld:
         steps, frames, velocities = state.steps + np.int32(1), state.frames, None
         if self.frames > 1:
             rest, velocities, time = scripted(episode.scene, steps, self.dt)
-        shown = self._shown(episode) if velocities is not None else None
+        shown = episode.shown if velocities is not None else None
         made = self.machine.step(state.physics, self._change(state, actions), held, rest, shown)
         positions = self._seen(episode, made, rest)
         moved = (positions - state.positions) / np.float32(self.dt)
@@ -289,7 +282,7 @@ class ArmWorld:
     def _change(self, state: ArmState, actions: np.ndarray) -> np.ndarray:
         """Changes of the joints' targets, (B, J)."""
         if self.control == "joints":
-            return actions[:, : self.joints] * (self.machine.entry.speed * self.dt)
+            return actions[:, : self.machine.joints] * (self.machine.entry.speed * self.dt)
         wanted = actions[:, :3] * (EFFECTOR_SPEED * self.dt)
         return self.machine.joint_change(state.physics, state.effector, wanted)
 
@@ -313,8 +306,6 @@ class ArmWorld:
         if self.frames > 1:
             return (state.streak > 0) & (state.steps >= self.horizon)
         return state.streak >= HELD_STEPS
-
-    # --- what is seen ----------------------------------------------------------------------------
 
     def event(self, state: ArmState) -> Event:
         """What has happened so far: the first and the present state, or the frames up to now."""
@@ -362,12 +353,14 @@ class ArmWorld:
 
     def achieved(self, state: ArmState) -> np.ndarray:
         """Places of the movable entities, zero elsewhere, (B, 2 N)."""
-        return (state.positions * state.episode.scene.movable[..., None]).reshape(len(state.steps), -1)
+        return self._goal(state, state.positions)
 
     def desired(self, state: ArmState) -> np.ndarray:
         """Places of the movable entities in the solution, zero elsewhere, (B, 2 N)."""
-        places = state.episode.solution[:, -1] * state.episode.scene.movable[..., None]
-        return places.reshape(len(places), -1)
+        return self._goal(state, state.episode.solution[:, -1])
+
+    def _goal(self, state: ArmState, places: np.ndarray) -> np.ndarray:
+        return (places * state.episode.scene.movable[..., None]).reshape(len(places), -1)
 
     def hand(self, state: ArmState) -> np.ndarray | None:
         """Places of the hands, (B, 2), if the effector is one."""

@@ -16,7 +16,7 @@ import pytest
 import torch
 from conceptgym.concepts.energy.network import NetworkConfig
 from conceptgym.concepts.energy.pool import Pool, PoolConfig, build_pools
-from conceptgym.concepts.energy.storage import load_tensors
+from conceptgym.concepts.energy.storage import load_tensors, save_tensors
 from conceptgym.concepts.energy.training import TINY, TrainConfig, Trainer, learning_rate
 
 SMALLEST = replace(
@@ -214,3 +214,19 @@ def test_gradients_are_averaged_and_missing_ones_are_zero(tmp_path: Path) -> Non
     said = [process.communicate(timeout=120) for process in pair]
     for output, errors in said:
         assert json.loads(output) == [[2.0, 3.0], [2.0, 3.0], None], errors
+
+
+def test_a_run_may_start_from_other_weights(pools: dict[int, Pool], tmp_path: Path) -> None:
+    first = Trainer(SMALLEST, pools)
+    first.update()
+    path = tmp_path / "weights.safetensors"
+    save_tensors(path, dict(first.networks.state_dict()), {})
+    more = replace(SMALLEST, start=str(path), objective=replace(SMALLEST.objective, code_steps=4))
+    own, given = Trainer(more, pools).networks.state_dict(), first.networks.state_dict()
+    assert own["code_steps.size"].shape[0] == 4
+    assert torch.equal(own["code_steps.size"][:2], given["code_steps.size"])
+    assert torch.equal(own["code_steps.size"][3], given["code_steps.size"][-1])
+    assert all(torch.equal(own[name], given[name]) for name in own if name != "code_steps.size")
+    wide = replace(more, network=replace(SMALLEST.network, node=12))
+    with pytest.raises(ValueError, match="not"):
+        Trainer(wide, pools)
