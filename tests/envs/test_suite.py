@@ -156,7 +156,9 @@ def test_rows_of_a_batch_equal_single_environments(env_id: str) -> None:
     observation, info = env.reset(seed=seeds)
     alone = [single.reset(seed=seed) for single, seed in zip(singles, seeds, strict=True)]
     horizon = singles[0].world.horizon
-    for step in range(horizon + 3):
+    # Across a reset; of the long carries of the arm one is followed to its end.
+    short = "/Arm" in env_id and horizon > 120 and env_id not in SHOWN
+    for step in range(60 if short else horizon + 3):
         for i, (single_observation, *_) in enumerate(alone):
             assert all(np.array_equal(observation[key][i], single_observation[key]) for key in observation), (
                 step
