@@ -47,7 +47,7 @@ def beside(pictures: list[np.ndarray], axis: int = 1) -> np.ndarray:
 
 
 def landscape(model: ConceptModel, code: ConceptCode) -> HeatMap:
-    """The energy over the places of the first movable entity, all else being as in the first event drawn."""
+    """The energy over the places of an entity that may be moved, all else being as in the first event drawn."""
     known: list[np.ndarray] = []
 
     def heat(points: np.ndarray, event: Event) -> np.ndarray:
@@ -58,7 +58,8 @@ def landscape(model: ConceptModel, code: ConceptCode) -> HeatMap:
 
     def looked(points: np.ndarray, event: Event) -> np.ndarray:
         many = event.map(lambda array: np.repeat(array[None], len(points), axis=0))
-        who = int(np.argmax(event.movable))
+        # Of several that may be moved, one that the concept is about.
+        who = int(np.argmax(event.movable * (1 + (event.attention > 0.5))))
         positions = many.positions.copy()
         # The whole course is shifted, the further the later it is.
         share = np.linspace(0, 1, positions.shape[1])[None, 1:, None]
