@@ -47,7 +47,7 @@ def beside(pictures: list[np.ndarray], axis: int = 1) -> np.ndarray:
 
 
 def landscape(model: ConceptModel, code: ConceptCode) -> HeatMap:
-    """The energy over the places of an entity that may be moved, all else being as in the first event drawn."""
+    """The energy over the places of somebody who may be moved, all else being as in the first event drawn."""
     known: list[np.ndarray] = []
 
     def heat(points: np.ndarray, event: Event) -> np.ndarray:
