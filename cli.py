@@ -45,6 +45,10 @@ def demo(
         argument: Whom it is about: another concept, for instance red.
         robot: Which robot.
     """
+    if find_spec("torch") is not None:
+        import torch
+
+        torch.set_num_threads(1)  # the tensors are small: threads would wait for one another
     if concept is None:
         _demo_worlds(out, seed, episodes)
     missing = [name for name in ("torch", "mujoco") if find_spec(name) is None]
