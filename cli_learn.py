@@ -93,22 +93,20 @@ def evaluate_energy(
         scenes: Scenes of a cell; of each concept's share of a pooled cell a tenth.
         threads: Threads of torch.
     """
-    import hashlib
-
     import torch
 
     from .concepts.files import written_atomically
     from .concepts.model import ConceptModel
     from .concepts.release import WEIGHTS
     from .evaluation.energy_report import evaluate_energy as run
+    from .evaluation.energy_report import weights_digest
     from .evaluation.energy_tables import FULL, QUICK, Size
 
     torch.set_num_threads(threads)
     path = weights or WEIGHTS
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     size = QUICK if quick else FULL
     size = Size(sets=scenes, pooled=max(1, scenes // 10)) if scenes else size
-    text = run(ConceptModel.load(path), out, digest, size, table)
+    text = run(ConceptModel.load(path), out, weights_digest(path), size, table)
     with written_atomically(out / "tables.md") as temporary:
         Path(temporary).write_text(text)
     print(text)

@@ -16,6 +16,8 @@ from ..envs.arm.env import ArmEnv
 from ..envs.particle.env import ParticleEnv
 from ..envs.single import ConceptEnv
 from ..envs.viewer import save_gif, save_png
+from .demo import mosaic
+from .episodes import run_episode, summary
 from .showing import landscape
 
 JOBS: tuple[tuple[str, str | None], ...] = (
@@ -36,7 +38,7 @@ class Enacted:
 
     Attributes:
         task: Its name.
-        residual: Mean energy of the demonstrations under the inferred code.
+        residual: Mean energy of the demonstrations under the inferred code, median over the starts.
         particle: Starts that the particles brought to success.
         robot: Starts that the robot did.
         starts: Starts of each.
@@ -53,33 +55,21 @@ class Enacted:
     film: Path
 
 
-def enact(
-    model: ConceptModel, env: ConceptEnv, start: int, filmed: bool
-) -> tuple[bool, float, list[float], list[np.ndarray]]:
-    """Lets the concept agent act from one start.
+class Camera:
+    """Films every few steps of an episode, up to a length."""
 
-    Returns:
-        Whether the concept held in the end, the residual energy, seconds of each action, and pictures.
-    """
-    import time
+    def __init__(self) -> None:
+        """Starts with no picture."""
+        self.frames: list[np.ndarray] = []
+        self._steps = 0
 
-    agent = concept_agent(model)
-    observation, info = env.reset(seed=start)
-    agent.reset(env, env.demonstrations(5, start), start)
-    seconds: list[float] = []
-    frames: list[np.ndarray] = []
-    over = False
-    while not over:
-        if filmed and len(seconds) % _EVERY == 0 and len(frames) < _FRAMES:
+    def __call__(self, env: ConceptEnv) -> None:
+        """Looks at the environment, now and then."""
+        if self._steps % _EVERY == 0 and len(self.frames) < _FRAMES:
             frame = env.render()
             assert frame is not None
-            frames.append(frame)
-        begun = time.perf_counter()
-        action = agent.act(observation)
-        seconds.append(time.perf_counter() - begun)
-        observation, _, terminated, truncated, info = env.step(action)
-        over = terminated or truncated or (env.world.frames == 1 and bool(info["is_success"]))
-    return bool(info["is_success"]), float(agent.info["residual"]), seconds, frames
+            self.frames.append(frame)
+        self._steps += 1
 
 
 def _sized(frame: np.ndarray, height: int) -> np.ndarray:
@@ -94,23 +84,20 @@ def run_job(model: ConceptModel, job: Task, robot: str, out: Path, seed: int, st
     heat = landscape(model, code)
     particles = ParticleEnv(job, render_mode="rgb_array", heatmap=heat)
     machine = ArmEnv(job, robot=robot, render_mode="rgb_array", view="scene")
-    hits, films, residual, times = [0, 0], [], 0.0, []
-    for index, env in enumerate((particles, machine)):
-        for number in range(starts):
-            good, residual, seconds, frames = enact(model, env, seed + number, filmed=number == 0)
-            hits[index] += good
-            times += seconds if index else []
-            films += [frames] if number == 0 else []
+    cameras, told = (Camera(), Camera()), []
+    for camera, env in zip(cameras, (particles, machine), strict=True):
+        agent = concept_agent(model)
+        episodes = [run_episode(env, agent, seed + i, watch=None if i else camera) for i in range(starts)]
+        told.append(summary(episodes))
         env.close()
-    height = max(len(film[0]) for film in films)
-    films = [[_sized(frame, height) for frame in film] for film in films]
-    length = max(len(film) for film in films)
-    films = [film + [film[-1]] * (length - len(film)) for film in films]
-    both = [np.concatenate(pair, axis=1) for pair in zip(*films, strict=True)]
+    height = max(len(camera.frames[0]) for camera in cameras)
+    films = [[_sized(frame, height) for frame in camera.frames] for camera in cameras]
+    both = mosaic(films, columns=2)
     path = out / f"{job.name.replace('(', '-').rstrip(')')}-{robot}.gif"
     save_gif(both, str(path), fps=8)
     save_png(both[-1], str(path.with_suffix(".png")))
-    return Enacted(job.name, residual, hits[0], hits[1], starts, 1000 * float(np.median(times)), path)
+    ours, robots = told
+    return Enacted(job.name, robots.residual, ours.hits, robots.hits, starts, 1000 * robots.median, path)
 
 
 def run_robot(

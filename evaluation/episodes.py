@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,7 +37,14 @@ class Episode:
 
 
 def run_episode(
-    env: ConceptEnv, agent: Agent, start: int, *, k: int = 5, shown: int | None = None, early: bool = True
+    env: ConceptEnv,
+    agent: Agent,
+    start: int,
+    *,
+    k: int = 5,
+    shown: int | None = None,
+    early: bool = True,
+    watch: Callable[[ConceptEnv], None] | None = None,
 ) -> Episode:
     """Lets an agent act from one start.
 
@@ -49,6 +56,7 @@ def run_episode(
         shown: Seed of the demonstrations; by default that of the start, so that each start has its own.
         early: Whether the episode is over as soon as a concept about the last state has been brought
             about, which in the arm world means that it has held for five steps.
+        watch: Is called before every step, for instance to film.
     """
     observation, info = env.reset(seed=start)
     demonstrations = env.demonstrations(k, start if shown is None else shown) if k else None
@@ -56,6 +64,8 @@ def run_episode(
     before, latencies, once = agent.given.model_steps, [], bool(info["is_success"])
     over = False
     while not over:
+        if watch is not None:
+            watch(env)
         begun = time.perf_counter()
         action = agent.act(observation)
         latencies.append(time.perf_counter() - begun)

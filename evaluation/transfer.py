@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
+import torch
 from tqdm import tqdm
 
 from ..agents.agent import Agent
@@ -27,6 +28,7 @@ from ..concepts.task import Task, make_task, pairs
 from ..envs.arm.env import ArmEnv
 from ..envs.particle.env import ParticleEnv
 from ..envs.single import ConceptEnv
+from .energy_report import weights_digest
 from .episodes import Summary, run_episode, summary
 
 FIRST_START = 1_000_000
@@ -123,10 +125,8 @@ def table_cells(table: str) -> list[Cell]:
 TABLES = (*BODIES, "held-out concepts", "held-out pairs")
 
 
-def _worked(item: tuple[Cell, str, int, str]) -> tuple[Cell, dict[str, float]]:
+def _worked(item: tuple[Cell, str, int, str]) -> tuple[Cell, dict[str, float | None]]:
     """One cell, from its file or measured now; in a process of its own."""
-    import torch
-
     torch.set_num_threads(1)
     cell, weights, starts, folder = item
     path, key = Path(folder) / f"{cell.name}.json", _key(cell, weights, starts)
@@ -141,14 +141,13 @@ def _worked(item: tuple[Cell, str, int, str]) -> tuple[Cell, dict[str, float]]:
     return cell, _finite(found)
 
 
-def _finite(values: dict[str, float]) -> dict[str, float]:
-    return {name: -1.0 if math.isnan(value) else value for name, value in values.items()}
+def _finite(values: dict[str, float]) -> dict[str, float | None]:
+    """Numbers as JSON has them, which knows no NaN."""
+    return {name: None if math.isnan(value) else value for name, value in values.items()}
 
 
 def _key(cell: Cell, weights: str, starts: int) -> str:
-    import hashlib
-
-    digest = hashlib.sha256(Path(weights).read_bytes()).hexdigest()[:16] if cell.agent == "concept" else ""
+    digest = weights_digest(Path(weights)) if cell.agent == "concept" else ""
     return f"1/{digest}/{starts}"
 
 
@@ -191,7 +190,7 @@ def evaluate_transfer(
 
 def _done(
     work: list[tuple[Cell, str, int, str]], jobs: int, label: str
-) -> list[tuple[Cell, dict[str, float]]]:
+) -> list[tuple[Cell, dict[str, float | None]]]:
     if jobs == 1:
         return [_worked(item) for item in tqdm(work, desc=label, unit="cell", leave=False)]
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as executor:
@@ -199,17 +198,17 @@ def _done(
         return list(tqdm(found, total=len(work), desc=label, unit="cell", leave=False))
 
 
-def _markdown(found: list[tuple[Cell, dict[str, float]]]) -> str:
+def _markdown(found: list[tuple[Cell, dict[str, float | None]]]) -> str:
     heads = (
         "body", "task", "agent", "success", "95% interval", "starts", "steps", "median ms", "p95 ms",
         "model steps",
     )  # fmt: skip
     lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
     for cell, values in found:
-        one = Summary(**{**values, "hits": int(values["hits"]), "of": int(values["of"])})  # type: ignore[arg-type]
+        one = Summary(**{name: math.nan if value is None else value for name, value in values.items()})  # type: ignore[arg-type]
         low, high = one.interval
         task = cell.action if cell.argument is None else f"{cell.action}({cell.argument})"
-        steps = "" if one.steps < 0 else f"{one.steps:.0f}"
+        steps = "" if math.isnan(one.steps) else f"{one.steps:.0f}"
         row = (
             cell.body, task, cell.agent, f"{one.rate:.0%}", f"{low:.0%} to {high:.0%}", str(one.of), steps,
             f"{1000 * one.median:.1f}", f"{1000 * one.p95:.1f}", f"{one.model_steps:,.0f}",

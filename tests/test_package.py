@@ -101,9 +101,9 @@ def test_import_loads_only_what_it_needs() -> None:
 
 
 def test_import_is_quick() -> None:
-    code = "import time; t = time.perf_counter(); import conceptgym; print(time.perf_counter() - t)"
-    # 0.3 s on a quiet core; the tests keep all cores busy.
-    assert min(float(in_fresh_python(code)) for _ in range(4)) < 0.8
+    # 0.3 s on a quiet core; the tests keep all cores busy, so that only this process's own time is told.
+    code = "import time; t = time.process_time(); import conceptgym; print(time.process_time() - t)"
+    assert min(float(in_fresh_python(code)) for _ in range(4)) < 0.6
 
 
 def test_the_readme_counts_right() -> None:

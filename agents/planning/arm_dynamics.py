@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import mujoco.batch
@@ -129,8 +129,3 @@ class ArmDynamics:
             self._batches[rows].bind("qpos")
             self._batches[rows].bind("qvel")
         return self._batches[rows]
-
-
-def coarser(dynamics: ArmDynamics) -> ArmDynamics:
-    """The same model with one physics step where the environment takes two."""
-    return replace(dynamics, coarse=1, _batches={})

@@ -8,14 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .adam import Adam
 from .cost import Cost
 from .dynamics import Dynamics
 from .mpc import Plan
 from .samplers import Distribution
 from .splines import Interpolation, advance, check_interpolation, expand
 from .trajectory import Context, Trajectory
-
-_DECAY = (0.9, 0.99)
 
 
 @dataclass(frozen=True)
@@ -73,26 +72,23 @@ class GradientPlanner:
         shape, bound = (self.samples, self.knots, self.dynamics.actions), self.cost.prepare(context)
         knots = torch.zeros(shape)
         if last is not None:
-            elapsed = max(context.seconds - last.seconds, 0.0) / self.dynamics.dt
+            elapsed = last.elapsed(context, self.dynamics.dt)
             moved = advance(last.distribution.mean, self.horizon, elapsed, self.interpolation)
             knots = moved.expand(shape).clone()
         knots[1:] += self.noise * torch.randn(shape, generator=generator)[1:]
         knots = knots.clamp(-1, 1)
-        first, second = torch.zeros(shape), torch.zeros(shape)
+        adam = Adam.at_rest(knots)
         best, least, chosen, costs = knots[0], torch.inf, None, torch.zeros(self.samples)
         for index in range(self.iterations + 1):
             costs, slope, rollout = self._evaluated(state, bound, knots)
             row = int(costs.argmin())
             if float(costs[row]) < least or chosen is None:
-                best, least, chosen = knots[row].clone(), float(costs[row]), _row(rollout, row)
-            first = _DECAY[0] * first + (1 - _DECAY[0]) * slope
-            second = _DECAY[1] * second + (1 - _DECAY[1]) * slope**2
-            ahead = first / (1 - _DECAY[0] ** (index + 1))
-            spread = torch.sqrt(second / (1 - _DECAY[1] ** (index + 1))) + 1e-8
+                best, least, chosen = knots[row].clone(), float(costs[row]), rollout.row(row)
+            adam, way = adam.moved(slope)
             left = 1 - (index + 1) / self.iterations
             noise = left * self.noise * torch.randn(shape, generator=generator)
             noise[0] = 0.0
-            knots = (knots - self.rate * ahead / spread + noise).clamp(-1, 1)
+            knots = (knots - self.rate * way + noise).clamp(-1, 1)
         actions = expand(best, self.horizon, self.interpolation)
         steps = self.samples * self.horizon * (self.iterations + 1)
         belief = Distribution(best, torch.full_like(best, self.noise), best[None][:0])
@@ -106,14 +102,6 @@ class GradientPlanner:
         with torch.enable_grad():
             actions = expand(moving, self.horizon, self.interpolation)
             rollout = self.dynamics.rollout(state, actions, bound.fields)
-            costs = bound.evaluate(rollout).sum(1)
+            costs = bound.evaluate(rollout)
             (slope,) = torch.autograd.grad(costs.sum(), moving)
-        kept = torch.where(rollout.valid, torch.nan_to_num(costs.detach(), nan=torch.inf), torch.inf)
-        return kept, torch.nan_to_num(slope), rollout
-
-
-def _row(rollout: Trajectory, row: int) -> Trajectory:
-    """One of the rollouts, without its history of gradients."""
-    mine = slice(row, row + 1)
-    fields = {name: part[mine].detach() for name, part in rollout.fields.items()}
-    return Trajectory(fields, rollout.actions[mine].detach(), rollout.valid[mine])
+        return rollout.charged(costs), torch.nan_to_num(slope), rollout

@@ -23,7 +23,6 @@ from .splines import advance
 from .trajectory import Context, Trajectory
 
 _LINE = 0.5 ** torch.arange(10, dtype=torch.float64)
-_CURVATURE = 1e-9
 
 
 @runtime_checkable
@@ -66,7 +65,6 @@ class Linear(Protocol):
 class Expansion(NamedTuple):
     """Quadratic expansion of the costs along a trajectory, by step."""
 
-    total: float
     slope: Float[Tensor, "h x"]
     curve: Float[Tensor, "h x x"]
 
@@ -117,10 +115,12 @@ class ILQG:
         bound, count = self.cost.prepare(context), self.dynamics.actions
         actions = torch.zeros(self.horizon, count, dtype=torch.float64)
         if last is not None:
-            elapsed = max(context.seconds - last.seconds, 0.0) / self.dynamics.dt
+            elapsed = last.elapsed(context, self.dynamics.dt)
             actions = advance(last.actions.double(), self.horizon, elapsed, "linear")
         first = self.dynamics.start(state)
-        states, actions, cost = self._followed(first, bound, actions[None])
+        still = torch.zeros(self.horizon + 1, len(first), dtype=torch.float64)
+        open_loop = torch.zeros(self.horizon, count, len(first), dtype=torch.float64)
+        states, actions, cost = self._rolled(first, bound, still, actions[None], open_loop)
         for _ in range(self.iterations):
             states, actions, cost = self._improved(states, actions, cost, bound)
         places = self.dynamics.entities(states)[0].float()[None]
@@ -129,14 +129,6 @@ class ILQG:
         belief = Distribution(actions.float(), torch.zeros_like(actions.float()), actions.float()[None][:0])
         mean = cost / self.horizon
         return Plan(actions.float(), belief, context.seconds, mean, torch.tensor([mean]), steps, best)
-
-    def _followed(
-        self, first: Tensor, bound: Cost, actions: Float[Tensor, "rows h a"]
-    ) -> tuple[Tensor, Tensor, float]:
-        """States, actions and cost of the cheapest of several open-loop plans."""
-        none = torch.zeros(self.horizon, actions.shape[2], len(first), dtype=torch.float64)
-        states = torch.zeros(self.horizon + 1, len(first), dtype=torch.float64)
-        return self._rolled(first, bound, states, actions, none)
 
     def _improved(
         self, states: Tensor, actions: Tensor, cost: float, bound: Cost
@@ -167,12 +159,8 @@ class ILQG:
         flat = self.dynamics.entities(path.flatten(0, 1))[0]
         places = flat.reshape(*path.shape[:2], *flat.shape[1:])
         valid = torch.isfinite(places).flatten(1).all(1)
-        with torch.no_grad():
-            costs = (
-                bound.evaluate(Trajectory({"entities": places.float()}, acts.float(), valid)).sum(1).double()
-            )
-        costs = costs + self.effort * (acts**2).sum((1, 2))
-        costs = torch.where(valid, torch.nan_to_num(costs, nan=torch.inf), torch.inf)
+        told = Trajectory({"entities": places.float()}, acts.float(), valid)
+        costs = told.charged(bound.evaluate(told)).double() + self.effort * (acts**2).sum((1, 2))
         best = int(costs.argmin())
         return path[best], acts[best], float(costs[best])
 
@@ -197,7 +185,6 @@ class ILQG:
         curve = (vectors * values.clamp(min=0)[:, None]) @ vectors.transpose(1, 2)
         chain = by_state[:, free]
         return Expansion(
-            float(total.detach()),
             torch.einsum("he,hex->hx", flat.detach().double()[:, free], chain),
             chain.transpose(1, 2) @ curve @ chain,
         )

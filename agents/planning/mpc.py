@@ -43,6 +43,10 @@ class Plan:
     model_steps: int
     best: Trajectory
 
+    def elapsed(self, context: Context, dt: float) -> float:
+        """Steps of ``dt`` seconds from the plan's beginning until now; none before it."""
+        return max(context.seconds - self.seconds, 0.0) / dt
+
 
 @dataclass(frozen=True)
 class MPC:
@@ -117,12 +121,7 @@ class MPC:
             belief = self.sampler.update(belief, samples, costs)
             steps += actions.shape[0] * actions.shape[1] * len(self.models)
         index = int(costs.argmin())
-        chosen = slice(index, index + 1)
-        best = Trajectory(
-            {name: part[chosen] for name, part in rollout.fields.items()},
-            rollout.actions[chosen],
-            rollout.valid[chosen],
-        )
+        best = rollout.row(index)
         planned = expand(belief.mean, self.horizon, self.interpolation)
         least = float(costs[index]) / self.horizon
         return Plan(planned, belief, context.seconds, least, costs / self.horizon, steps, best)
@@ -132,7 +131,7 @@ class MPC:
         fresh = self.sampler.start(self.knots, self.models[0].actions)
         if last is None:
             return fresh, 1.0
-        elapsed = max(context.seconds - last.seconds, 0.0) / self.models[0].dt
+        elapsed = last.elapsed(context, self.models[0].dt)
 
         def moved(knots: Tensor) -> Tensor:
             return advance(knots, self.horizon, elapsed, self.interpolation)
@@ -148,9 +147,7 @@ class MPC:
         each, rollouts = [], []
         for model in self.models:
             rollout = model.rollout(state, actions, bound.fields)
-            costs = bound.evaluate(rollout).sum(1)
-            costs = torch.where(rollout.valid, torch.nan_to_num(costs, nan=torch.inf), torch.inf)
-            each.append(costs)
+            each.append(rollout.charged(bound.evaluate(rollout)))
             rollouts.append(rollout)
         return self.risk(torch.stack(each)), rollouts[0]
 

@@ -15,9 +15,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ...concepts.event import FRAME_SECONDS, Event
+from .adam import Adam
 from .trajectory import Context, Trajectory
 
-_DECAY = (0.9, 0.99)
 _SMOOTH = 1e-3
 
 
@@ -60,19 +60,16 @@ class PathPlanner:
         """
         frame = self._frame(context, velocities, last)
         rows = self._explored(frame, generator)
-        first, second = torch.zeros_like(rows), torch.zeros_like(rows)
+        adam = Adam.at_rest(rows)
         best, least = rows[0], float("inf")
         for index in range(self.iterations + 1):
             values, slope = self._slope(frame, rows)
             row = int(values.argmin())
             if float(values[row]) < least:
                 best, least = rows[row].clone(), float(values[row])
-            first = _DECAY[0] * first + (1 - _DECAY[0]) * slope
-            second = _DECAY[1] * second + (1 - _DECAY[1]) * slope**2
-            ahead = first / (1 - _DECAY[0] ** (index + 1))
-            spread = torch.sqrt(second / (1 - _DECAY[1] ** (index + 1))) + 1e-8
+            adam, way = adam.moved(slope)
             rate = self.rate * (1 - index / (self.iterations + 1))
-            rows = self._limited(frame, rows - rate * (ahead / spread) * frame.free)
+            rows = self._limited(frame, rows - rate * way * frame.free)
         return best, least
 
     def _frame(self, context: Context, velocities: np.ndarray, last: Tensor | None) -> _Frame:

@@ -100,8 +100,7 @@ class RealTimePlanner:
         if self._last is None:
             return torch.zeros(self.actions)
         count = len(self._last.actions)
-        elapsed = (context.seconds - self._last.seconds) / self.dt
-        point = torch.tensor([elapsed / max(count - 1, 1)])
+        point = torch.tensor([self._last.elapsed(context, self.dt) / max(count - 1, 1)])
         return (basis("linear", count, point) @ self._last.actions)[0]
 
     def close(self) -> None:

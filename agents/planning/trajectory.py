@@ -60,6 +60,17 @@ class Trajectory:
             raise KeyError(f"{name!r} was not recorded, only {sorted(self.fields)}: name it in Cost.fields")
         return self.fields[name]
 
+    def row(self, index: int) -> Trajectory:
+        """One of the rollouts, (1, H+1, ...), without its history of gradients."""
+        mine = slice(index, index + 1)
+        fields = {name: part[mine].detach() for name, part in self.fields.items()}
+        return Trajectory(fields, self.actions[mine].detach(), self.valid[mine])
+
+    def charged(self, costs: Float[Tensor, "samples horizon"]) -> Float[Tensor, " samples"]:
+        """Costs of the steps, (K, H), as costs of the rollouts, (K,): infinite where one diverged."""
+        total = costs.detach().sum(1)
+        return torch.where(self.valid, torch.nan_to_num(total, nan=torch.inf), torch.inf)
+
 
 def event_frames(context: Context, entities: Float[Tensor, "k h1 n 2"]) -> Float[Tensor, "k t1 n 2"]:
     """The event as it would be in the end: the past, then the plan, then as if all stopped.

@@ -16,6 +16,7 @@ from ..checks import check_choice, slots
 from ..single import ConceptEnv
 from ..vector import ConceptVectorEnv
 from ..viewer import HeatMap
+from .randomisation import Randomisation
 from .render import Camera
 from .world import ArmWorld
 
@@ -37,6 +38,7 @@ def arm_world(
     goal: bool = False,
     show_attention: bool | None = None,
     discount: float = 1.0,
+    randomisation: tuple[Randomisation, ...] = (),
 ) -> ArmWorld:
     """Makes the world that ``ArmEnv`` describes.
 
@@ -52,7 +54,20 @@ def arm_world(
     width = slots(entities, max_entities, most_entities(task.generation, task.recogniser))
     kind = "reach" if task.generation.actor == "agent" else gripper
     shown = (task.argument is None) if show_attention is None else bool(show_attention)
-    return ArmWorld(task, entities, width, robot, kind, plane, control, reward, goal, shown, discount)
+    return ArmWorld(
+        task,
+        entities,
+        width,
+        robot,
+        kind,
+        plane,
+        control,
+        reward,
+        goal,
+        shown,
+        discount,
+        tuple(randomisation),
+    )
 
 
 class ArmEnv(ConceptEnv):
@@ -100,6 +115,8 @@ class ArmEnv(ConceptEnv):
         goal: Whether the observation follows the goal interface, see ``ParticleEnv``.
         show_attention: Whether the observation tells who is attended.
         discount: Discount of the potential in the dense reward.
+        randomisation: What differs from episode to episode: any of ``masses()``, ``friction()``,
+            ``gains()``, ``ObservationNoise()``, ``Latency()`` of ``envs.arm.randomisation``.
         render_mode: "rgb_array", "human" or None.
         view: What is rendered: the 3D "scene", the "concept" plane, or "both" side by side.
         camera: "front" or "top".
@@ -127,6 +144,7 @@ class ArmEnv(ConceptEnv):
         goal: bool = False,
         show_attention: bool | None = None,
         discount: float = 1.0,
+        randomisation: tuple[Randomisation, ...] = (),
         render_mode: str | None = None,
         view: str = "both",
         camera: str = "front",
@@ -147,6 +165,7 @@ class ArmEnv(ConceptEnv):
             goal=goal,
             show_attention=show_attention,
             discount=discount,
+            randomisation=randomisation,
         )
         super().__init__(world, render_mode, heatmap)
         self.view, self.camera = view, Camera(camera=camera, heatmap=heatmap)
@@ -198,6 +217,7 @@ class ArmVectorEnv(ConceptVectorEnv):
         goal: See ``ArmEnv``.
         show_attention: See ``ArmEnv``.
         discount: See ``ArmEnv``.
+        randomisation: See ``ArmEnv``.
         render_mode: "rgb_array" or None.
         heatmap: See ``ArmEnv``.
         autoreset_mode: When a row whose episode is over starts anew.
@@ -219,6 +239,7 @@ class ArmVectorEnv(ConceptVectorEnv):
         goal: bool = False,
         show_attention: bool | None = None,
         discount: float = 1.0,
+        randomisation: tuple[Randomisation, ...] = (),
         render_mode: str | None = None,
         heatmap: HeatMap | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
@@ -237,5 +258,6 @@ class ArmVectorEnv(ConceptVectorEnv):
             goal=goal,
             show_attention=show_attention,
             discount=discount,
+            randomisation=randomisation,
         )
         super().__init__(world, num_envs, render_mode, autoreset_mode, heatmap)

@@ -5,6 +5,7 @@ A machine has no memory: every function loads the rows it is handed into scratch
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -78,7 +79,9 @@ class Machine:
     width: int
     kind: str
     plane: str
-    _simulations: dict[int, Simulation] = field(default_factory=dict, repr=False, compare=False)
+    _simulations: dict[tuple[int, tuple[str, ...]], Simulation] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @cached_property
     def entry(self) -> Robot:
@@ -163,6 +166,7 @@ class Machine:
         held: Bool[np.ndarray, "b n"],
         places: Float[np.ndarray, "b n 2"],
         shown: Bool[np.ndarray, "b n"] | None,
+        fields: Mapping[str, np.ndarray],
     ) -> Snapshot:
         """One control step.
 
@@ -172,8 +176,10 @@ class Machine:
             held: Which object the suction holds.
             places: Where the objects are, or are to be put.
             shown: Which objects to put there; None leaves them alone.
+            fields: Values of the model's fields, (B, ...), where they differ from row to row.
         """
-        now = self._simulation(len(physics))
+        now = self._simulation(len(physics), tuple(fields))
+        _load(now.batch, fields)
         now.batch.state[:] = physics
         targets = now.ctrl[:, : self.joints] + change
         now.ctrl[:, : self.joints] = np.minimum(np.maximum(targets, self.limits[0]), self.limits[1])
@@ -221,10 +227,23 @@ class Machine:
         effector = now.site_xpos[:, self.effector_site].copy()
         return Snapshot(now.batch.state.copy(), joints.astype(np.float32), effector, objects)
 
-    def _simulation(self, rows: int) -> Simulation:
-        """Scratch simulations of a number of rows."""
-        if rows not in self._simulations:
+    def _simulation(self, rows: int, varied: tuple[str, ...] = ()) -> Simulation:
+        """Scratch simulations of a number of rows, with values of their own of some fields of the model."""
+        key = (rows, varied)
+        if key not in self._simulations:
             batch = mujoco.batch.Batch(self.model, rows, nthread=1)
             names = ("qpos", "qvel", "ctrl", "site_xpos", "mocap_pos", "eq_active")
-            self._simulations[rows] = Simulation(batch, *(batch.bind(name) for name in names))
-        return self._simulations[rows]
+            self._simulations[key] = Simulation(batch, *(batch.bind(name) for name in names))
+        return self._simulations[key]
+
+
+def _load(batch: Any, fields: Mapping[str, np.ndarray]) -> None:  # noqa: ANN401  (a Batch)
+    """Gives the rows their own values of the model's fields, where they have not got them yet."""
+    changed = False
+    for name, values in fields.items():
+        own = batch.expand(name)
+        if not np.array_equal(own, values):
+            own[:] = values
+            changed = True
+    if changed:
+        batch.set_const()

@@ -13,27 +13,35 @@ import numpy as np
 from gymnasium import spaces
 
 from ...concepts.event import FRAME_SECONDS, Event
-from ...concepts.sampling import least_entities, most_entities
 from ...concepts.streams import Streams
 from ...concepts.task import Task
 from ..checks import check_choice
+from ..enacting import (
+    check_goal_and_discount,
+    error_now,
+    event_so_far,
+    movable_places,
+    reward_terms,
+    solution_of,
+    with_task,
+)
 from ..particle.goals import GOAL_TOLERANCE, goal_distance, goal_reward
 from ..particle.hand import hand_place
 from ..particle.roles import check_roles
-from ..scenes import Look, entity_spaces, fit, look, padded
+from ..scenes import Look, entity_spaces, look, padded
 from ..script import recorded, scripted
 from ..state import Observation, Outcome, batch_last, outcome
 from ..tasks import find_task
+from . import randomisation as varied
 from .machine import DT, EFFECTOR_SPEED, Machine, Snapshot
+from .randomisation import FAR, FAST, Drawn, Randomisation
 from .robots import ROBOTS
 from .scene import PLANES
 from .view import Plane
 
-PROGRESS_WEIGHT = 10.0
 HELD_STEPS = 5
 """Control steps for which a concept has to hold until it counts as brought about."""
 
-_FAR, _FAST = 8.0, 100.0
 _SECONDS = 4.0
 
 
@@ -46,12 +54,14 @@ class ArmEpisode:
         solution: Positions that satisfy the task, (B, T+1, N, 2).
         look: The constant part of the observations.
         agent: Which entity is the effector, (B, N); none where it is a hand.
+        drawn: What differs from other episodes.
     """
 
     scene: Event
     solution: np.ndarray
     look: Look
     agent: np.ndarray
+    drawn: Drawn
 
     @property
     def shown(self) -> np.ndarray:
@@ -76,6 +86,7 @@ class ArmState:
         error: The task's error now, (B,).
         streak: For how many steps in a row the task has been satisfied, (B,).
         once: Whether it ever was, (B,).
+        queue: The last actions, (B, L, A), where they may take effect late.
     """
 
     episode: ArmEpisode
@@ -90,6 +101,7 @@ class ArmState:
     error: np.ndarray
     streak: np.ndarray
     once: np.ndarray
+    queue: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -108,6 +120,7 @@ class ArmWorld:
         goal: Whether this is the goal variant.
         show_attention: Whether the observation tells who is attended.
         discount: Discount of the potential in the dense reward.
+        randomisation: What differs from episode to episode.
     """
 
     task: Task
@@ -121,6 +134,7 @@ class ArmWorld:
     goal: bool = False
     show_attention: bool = True
     discount: float = 1.0
+    randomisation: tuple[Randomisation, ...] = ()
 
     def __post_init__(self) -> None:
         """Checks that the arguments go together.
@@ -141,12 +155,8 @@ class ArmWorld:
             raise ValueError(f"{name!r} casts a pusher of its own, which no robot plays yet")
         if self.plane not in ROBOTS[self.robot].planes or (self.kind != "reach" and self.plane != "table"):
             raise ValueError(f"robot {self.robot!r} cannot {self.kind} on the plane {self.plane!r}")
-        if self.goal and self.task.generation.frames > 1:
-            raise ValueError(
-                f"goal=True needs a concept about the last state; {name!r} is about a trajectory"
-            )
-        if not 0.0 < self.discount <= 1.0:
-            raise ValueError(f"discount is {self.discount}, expected a number in (0, 1]")
+        check_goal_and_discount(self.task, self.goal, self.discount)
+        varied.check_randomisation(self.randomisation)
 
     @cached_property
     def machine(self) -> Machine:
@@ -186,9 +196,9 @@ class ArmWorld:
     def observation_space(self) -> spaces.Dict:
         """Of one row: a dictionary of bounded arrays, float32."""
         parts = entity_spaces(self.width, self.show_attention)
-        far = spaces.Box(-_FAR, _FAR, (self.width, 2), np.float32)
-        fast = spaces.Box(-_FAST, _FAST, (self.width, 2), np.float32)
-        joints = spaces.Box(-_FAR, _FAR, (self.machine.joints,), np.float32)
+        far = spaces.Box(-FAR, FAR, (self.width, 2), np.float32)
+        fast = spaces.Box(-FAST, FAST, (self.width, 2), np.float32)
+        joints = spaces.Box(-FAR, FAR, (self.machine.joints,), np.float32)
         parts |= {
             "positions": far,
             "velocities": fast,
@@ -196,24 +206,24 @@ class ArmWorld:
             "time": spaces.Box(0, 1, (1,), np.float32),
             "joints": joints,
             "targets": joints,
-            "joint_velocities": spaces.Box(-_FAST, _FAST, (self.machine.joints,), np.float32),
-            "effector": spaces.Box(-_FAR, _FAR, (3,), np.float32),
+            "joint_velocities": spaces.Box(-FAST, FAST, (self.machine.joints,), np.float32),
+            "effector": spaces.Box(-FAR, FAR, (3,), np.float32),
         }
         if self.task.generation.history:
-            parts["history"] = spaces.Box(-_FAR, _FAR, (self.frames + 1, self.width, 2), np.float32)
+            parts["history"] = spaces.Box(-FAR, FAR, (self.frames + 1, self.width, 2), np.float32)
         if self.kind == "suction":
             parts["held"] = spaces.Box(0, 1, (self.width,), np.float32)
         if not self.goal:
             return spaces.Dict(parts)
         size = spaces.flatdim(spaces.Dict(parts))
-        goal = spaces.Box(-_FAR, _FAR, (2 * self.width,), np.float32)
-        flat = spaces.Box(-_FAST, _FAST, (size,), np.float32)
+        goal = spaces.Box(-FAR, FAR, (2 * self.width,), np.float32)
+        flat = spaces.Box(-FAST, FAST, (size,), np.float32)
         return spaces.Dict({"observation": flat, "achieved_goal": goal, "desired_goal": goal})
 
     def begin(self, streams: Streams) -> ArmState:
         """Draws a scene for every row."""
         scene, solution = self.task.scenes(streams, self.entities, self.width)
-        return self._start(scene, solution.positions, streams.fork("hand"))
+        return self._start(scene, solution.positions, streams)
 
     def begin_at(self, scene: Event) -> ArmState:
         """The state in which these scenes start; entities are padded to N, single states to T + 1.
@@ -222,21 +232,25 @@ class ArmWorld:
             ValueError: The roles in the scene are not those that the task needs.
         """
         scene = padded(scene, self.width, self.frames)
-        check_roles(self.task, scene, _FAST)
-        streams = Streams(np.zeros(len(scene.sizes), dtype=np.uint64))
-        solution = self.task.generation.solve(streams.fork("solve"), scene)
-        return self._start(scene, solution, streams.fork("hand"))
+        check_roles(self.task, scene, FAST)
+        solution, streams = solution_of(self.task, scene, self.goal)
+        return self._start(scene, solution, streams)
 
     def _start(self, scene: Event, solution: np.ndarray, streams: Streams) -> ArmState:
         scene, solution = scene.map(batch_last), batch_last(solution)
         rows = len(scene.sizes)
         agent = scene.movable & scene.marker if self.kind == "reach" else np.zeros_like(scene.movable)
         start = scene.initial
-        hand = hand_place(streams, scene)[:, 0] if self.kind != "reach" else (start * agent[..., None]).sum(1)
+        hand = (
+            hand_place(streams.fork("hand"), scene)[:, 0]
+            if self.kind != "reach"
+            else (start * agent[..., None]).sum(1)
+        )
         frames = scene.positions[:, :0]
         if self.frames > 1:
             frames = batch_last(np.repeat(scene.positions[:, :1], self.frames + 1, axis=1))
-        episode = ArmEpisode(scene, solution, look(scene, self.width), agent)
+        drawn = varied.draw(self.randomisation, self.machine.model, streams)
+        episode = ArmEpisode(scene, solution, look(scene, self.width), agent, drawn)
         made = self.machine.placed(hand, start, episode.shown)
         steps = np.zeros(rows, dtype=np.int32)
         drift = np.zeros_like(start)
@@ -244,9 +258,14 @@ class ArmWorld:
             drift = (scene.positions[:, 1] - scene.positions[:, 0]) / np.float32(FRAME_SECONDS)
             drift = batch_last(drift * (scene.present & ~agent)[..., None])
         positions = self._seen(episode, made, start)
-        error = self._error(episode, positions, frames)
+        error = error_now(self.task.generation, episode.scene, positions, frames)
         held, once = np.zeros_like(agent), np.zeros(rows, dtype=bool)
-        return ArmState(episode, *made[:3], positions, drift, held, frames, steps, error, steps.copy(), once)
+        queue = np.zeros(
+            (rows, varied.slowest(self.randomisation), *self.action_space.shape), dtype=np.float32
+        )
+        return ArmState(
+            episode, *made[:3], positions, drift, held, frames, steps, error, steps.copy(), once, queue
+        )
 
     def _seen(self, episode: ArmEpisode, made: Snapshot, rest: np.ndarray) -> np.ndarray:
         """Concept coordinates of all entities, (B, N, 2): of those that the robot moves, and the rest."""
@@ -258,6 +277,7 @@ class ArmWorld:
     def advance(self, state: ArmState, actions: np.ndarray) -> tuple[ArmState, Outcome]:
         """One step of every row; ``actions`` are (B, *action_space.shape), float32, in [-1, 1]."""
         episode, held, rest = state.episode, state.held, state.positions
+        queue, actions = varied.late(state.queue, actions, episode.drawn.delay)
         if self.kind == "suction":
             movable, on = episode.scene.movable, actions[:, -1] > 0
             held = self.machine.gripped(state.effector, state.positions, held, movable, on)
@@ -265,17 +285,18 @@ class ArmWorld:
         if self.frames > 1:
             rest, velocities, time = scripted(episode.scene, steps, self.dt)
         shown = episode.shown if velocities is not None else None
-        made = self.machine.step(state.physics, self._change(state, actions), held, rest, shown)
+        fields = varied.split(self.randomisation, self.machine.model, episode.drawn.factors)
+        made = self.machine.step(state.physics, self._change(state, actions), held, rest, shown, fields)
         positions = self._seen(episode, made, rest)
         moved = (positions - state.positions) / np.float32(self.dt)
         if velocities is not None:
             moved = batch_last(np.where(episode.agent[..., None], moved, velocities))
             frames = recorded(frames, positions, time)
-        error = self._error(episode, positions, frames)
+        error = error_now(self.task.generation, episode.scene, positions, frames)
         good = error <= self.task.generation.tolerance
         streak = np.where(good, state.streak + np.int32(1), np.int32(0))
         new = ArmState(
-            episode, *made[:3], positions, moved, held, frames, steps, error, streak, state.once | good
+            episode, *made[:3], positions, moved, held, frames, steps, error, streak, state.once | good, queue
         )
         return new, self._outcome(state.error, new)
 
@@ -291,11 +312,8 @@ class ArmWorld:
         success = self._success(state)
         if self.goal:
             terms = {"goal": self.goal_reward(self.achieved(state), self.desired(state))}
-        elif self.reward == "dense":
-            later = state.error if self.discount == 1.0 else self.discount * state.error
-            terms = {"progress": PROGRESS_WEIGHT * (before - later), "success": success}
         else:
-            terms = {"success": success}
+            terms = reward_terms(before, state.error, success, self.reward, self.discount)
         info = {"is_success": success, "success_once": state.once, "concept_error": state.error}
         return outcome(terms, over & False, over, info)
 
@@ -309,17 +327,7 @@ class ArmWorld:
 
     def event(self, state: ArmState) -> Event:
         """What has happened so far: the first and the present state, or the frames up to now."""
-        return self._event(state.episode, state.positions, state.frames)
-
-    def _event(self, episode: ArmEpisode, positions: np.ndarray, frames: np.ndarray) -> Event:
-        if self.frames > 1:
-            return episode.scene.replace(positions=frames)
-        return episode.scene.replace(positions=np.stack([episode.scene.initial, positions], axis=1))
-
-    def _error(self, episode: ArmEpisode, positions: np.ndarray, frames: np.ndarray) -> np.ndarray:
-        if self.task.generation.history:
-            return np.asarray(self.task.generation.error(self._event(episode, positions, frames)))
-        return np.asarray(self.task.generation.error(episode.scene.replace(positions=positions[:, None])))
+        return event_so_far(state.episode.scene, state.positions, state.frames)
 
     def observe(self, state: ArmState) -> Observation:
         """What the agent sees, in fresh arrays."""
@@ -338,6 +346,7 @@ class ArmWorld:
             parts["history"] = self.event(state).positions.copy()
         if self.kind == "suction":
             parts["held"] = state.held.astype(np.float32)
+        parts = varied.measured(self.randomisation, parts, state.episode.drawn.keys, state.steps)
         if not self.goal:
             return parts
         flat = [parts[key].reshape(len(state.steps), -1) for key in sorted(parts)]
@@ -353,14 +362,11 @@ class ArmWorld:
 
     def achieved(self, state: ArmState) -> np.ndarray:
         """Places of the movable entities, zero elsewhere, (B, 2 N)."""
-        return self._goal(state, state.positions)
+        return movable_places(state.episode.scene, state.positions)
 
     def desired(self, state: ArmState) -> np.ndarray:
         """Places of the movable entities in the solution, zero elsewhere, (B, 2 N)."""
-        return self._goal(state, state.episode.solution[:, -1])
-
-    def _goal(self, state: ArmState, places: np.ndarray) -> np.ndarray:
-        return (places * state.episode.scene.movable[..., None]).reshape(len(places), -1)
+        return movable_places(state.episode.scene, state.episode.solution[:, -1])
 
     def hand(self, state: ArmState) -> np.ndarray | None:
         """Places of the hands, (B, 2), if the effector is one."""
@@ -382,13 +388,7 @@ class ArmWorld:
         Raises:
             ValueError: They do not; the message says what differs.
         """
-        if task.argument is None and not self.show_attention:
-            raise ValueError(f"{task.name!r} has no argument, and here no observation tells who is attended")
-        span = (
-            least_entities(task.generation, task.recogniser),
-            most_entities(task.generation, task.recogniser),
-        )
-        return fit(self, task, span)
+        return with_task(self, task, self.show_attention)
 
     def find_task(self, task: object) -> Task:
         """A task as it is, by the name of its action, or by the pair (action, argument); or raises."""

@@ -10,12 +10,19 @@ from gymnasium import spaces
 
 from ...concepts.concept import Generation
 from ...concepts.event import FRAME_SECONDS, Event
-from ...concepts.sampling import least_entities, most_entities
-from ...concepts.scene import inside_world
 from ...concepts.streams import Streams
 from ...concepts.task import Task
 from ..checks import check_choice
-from ..scenes import Look, entity_spaces, fit, look, padded
+from ..enacting import (
+    check_goal_and_discount,
+    error_now,
+    event_so_far,
+    movable_places,
+    reward_terms,
+    solution_of,
+    with_task,
+)
+from ..scenes import Look, entity_spaces, look, padded
 from ..script import recorded, scripted
 from ..state import Observation, Outcome, batch_last, outcome
 from ..tasks import find_task
@@ -24,9 +31,6 @@ from .dynamics import Bodies, Physics
 from .goals import GOAL_TOLERANCE, goal_distance, goal_reward
 from .hand import HAND_RADIUS, carried, grip, hand_place, with_hand
 from .roles import check_roles
-
-PROGRESS_WEIGHT = 10.0
-"""Reward for each unit by which the error drops; success pays one in every step."""
 
 _SECONDS = 3.0
 
@@ -114,12 +118,7 @@ class ParticleWorld:
             raise ValueError(
                 f"control='one' drives one agent, but {name!r} moves several: use 'all' or 'grab'"
             )
-        if self.goal and part.frames > 1:
-            raise ValueError(
-                f"goal=True needs a concept that is about the last state; {name!r} is about a trajectory"
-            )
-        if not 0.0 < self.discount <= 1.0:
-            raise ValueError(f"discount is {self.discount}, expected a number in (0, 1]")
+        check_goal_and_discount(self.task, self.goal, self.discount)
 
     @property
     def dt(self) -> float:
@@ -202,14 +201,7 @@ class ParticleWorld:
         """
         scene = padded(scene, self.width, self.frames)
         check_roles(self.task, scene, self.physics.max_speed)
-        streams = Streams(np.zeros(len(scene.sizes), dtype=np.uint64))
-        solution = self._part.solve(streams.fork("solve"), scene)
-        if self.goal:
-            solved = scene.replace(positions=solution)
-            if not (inside_world(solved) & (self._part.error(solved) <= self._part.tolerance)).all():
-                raise ValueError(
-                    f"found no goal within the walls that satisfies {self.task.name!r} in this scene"
-                )
+        solution, streams = solution_of(self.task, scene, self.goal)
         return self._start(scene, solution, streams.fork("hand"))
 
     def _start(self, scene: Event, solution: np.ndarray, streams: Streams) -> ParticleState:
@@ -235,7 +227,7 @@ class ParticleWorld:
             frames = batch_last(np.repeat(scene.positions[:, :1], self.frames + 1, axis=1))
         episode = Episode(scene, solution, look(scene, positions.shape[1]), bodies, controlled)
         steps = np.zeros(len(radii), dtype=np.int32)
-        error = self._error(episode, positions, frames)
+        error = error_now(self._part, episode.scene, positions[:, : self.width], frames)
         return ParticleState(episode, positions, velocities, np.zeros_like(controlled), frames, steps, error)
 
     def advance(self, state: ParticleState, actions: np.ndarray) -> tuple[ParticleState, Outcome]:
@@ -256,7 +248,7 @@ class ParticleWorld:
         steps = state.steps + np.int32(1)
         if self.frames > 1:
             positions, velocities, frames = self._scripted(state, positions, velocities, steps)
-        error = self._error(episode, positions, frames)
+        error = error_now(self._part, episode.scene, positions[:, : self.width], frames)
         new = ParticleState(episode, positions, velocities, held, frames, steps, error)
         return new, self._outcome(state.error, new)
 
@@ -265,11 +257,8 @@ class ParticleWorld:
         success = self._success(state)
         if self.goal:
             terms = {"goal": self.goal_reward(self.achieved(state), self.desired(state))}
-        elif self.reward == "dense":
-            later = state.error if self.discount == 1.0 else self.discount * state.error
-            terms = {"progress": PROGRESS_WEIGHT * (before - later), "success": success}
         else:
-            terms = {"success": success}
+            terms = reward_terms(before, state.error, success, self.reward, self.discount)
         return outcome(terms, over & False, over, {"is_success": success, "concept_error": state.error})
 
     def _success(self, state: ParticleState) -> np.ndarray:
@@ -301,20 +290,7 @@ class ParticleWorld:
 
     def event(self, state: ParticleState) -> Event:
         """What has happened so far: the first and the present state, or the frames up to now."""
-        return self._event(state.episode, state.positions, state.frames)
-
-    def _event(self, episode: Episode, positions: np.ndarray, frames: np.ndarray) -> Event:
-        if self.frames > 1:
-            return episode.scene.replace(positions=frames)
-        now = positions[:, : self.width]
-        return episode.scene.replace(positions=np.stack([episode.scene.initial, now], axis=1))
-
-    def _error(self, episode: Episode, positions: np.ndarray, frames: np.ndarray) -> np.ndarray:
-        """The task's error, (B,); spares concepts that need no history the copy of it."""
-        if self._history:
-            return np.asarray(self._part.error(self._event(episode, positions, frames)))
-        now = positions[:, None, : self.width]
-        return np.asarray(self._part.error(episode.scene.replace(positions=now)))
+        return event_so_far(state.episode.scene, state.positions[:, : self.width], state.frames)
 
     def observe(self, state: ParticleState) -> Observation:
         """What the agent sees, in fresh arrays."""
@@ -343,14 +319,11 @@ class ParticleWorld:
 
     def achieved(self, state: ParticleState) -> np.ndarray:
         """Places of the movable entities, zero elsewhere, (B, 2 N)."""
-        return self._goal(state, state.positions[:, : self.width])
+        return movable_places(state.episode.scene, state.positions[:, : self.width])
 
     def desired(self, state: ParticleState) -> np.ndarray:
         """Places of the movable entities in the solution, zero elsewhere, (B, 2 N)."""
-        return self._goal(state, state.episode.solution[:, -1])
-
-    def _goal(self, state: ParticleState, places: np.ndarray) -> np.ndarray:
-        return (places * state.episode.scene.movable[..., None]).reshape(len(places), -1)
+        return movable_places(state.episode.scene, state.episode.solution[:, -1])
 
     def hand(self, state: ParticleState) -> np.ndarray | None:
         """Places of the hands, (B, 2), if there are any."""
@@ -372,13 +345,7 @@ class ParticleWorld:
         Raises:
             ValueError: They do not; the message says what differs.
         """
-        if task.argument is None and not self.show_attention:
-            raise ValueError(f"{task.name!r} has no argument, and here no observation tells who is attended")
-        span = (
-            least_entities(task.generation, task.recogniser),
-            most_entities(task.generation, task.recogniser),
-        )
-        return fit(self, task, span)
+        return with_task(self, task, self.show_attention)
 
     def find_task(self, task: object) -> Task:
         """A task as it is, by the name of its action, or by the pair (action, argument); or raises."""

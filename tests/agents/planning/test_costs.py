@@ -21,6 +21,7 @@ from conceptgym.agents.planning import (
     weighted,
     worst_risk,
 )
+from conceptgym.agents.planning.adam import Adam
 from conceptgym.agents.planning.concept_cost import events_of, judged_steps, spread
 from conceptgym.agents.planning.path import Track
 from conceptgym.agents.planning.trajectory import event_frames
@@ -151,3 +152,21 @@ def test_risk_reduces_models() -> None:
     torch.testing.assert_close(conditional_risk(0.5)(costs), torch.tensor([6.0, 3.0]))
     with pytest.raises(ValueError, match="share is 0"):
         conditional_risk(0)
+
+
+def test_rollouts_are_charged_the_sum_of_their_steps_or_infinity() -> None:
+    valid = torch.tensor([True, False, True])
+    rollout = Trajectory({"entities": torch.zeros(3, 3, 1, 2)}, torch.zeros(3, 2, 1), valid)
+    costs = torch.tensor([[1.0, 2.0], [0.0, 0.0], [torch.nan, 1.0]])
+    assert rollout.charged(costs).tolist() == [3.0, torch.inf, torch.inf]
+    assert rollout.row(1).fields["entities"].shape == (1, 3, 1, 2) and not bool(rollout.row(1).valid)
+
+
+def test_adams_first_step_has_length_one_and_the_slopes_sign() -> None:
+    adam = Adam.at_rest(torch.zeros(3))
+    adam, way = adam.moved(torch.tensor([2.0, -0.01, 0.0]))
+    torch.testing.assert_close(way, torch.tensor([1.0, -1.0, 0.0]), atol=1e-4, rtol=0)
+    # Second slopes of zero: moments .9 * .1 g and .99 * .01 g^2, corrected by 1 - .9^2 and 1 - .99^2.
+    _, way = adam.moved(torch.zeros(3))
+    expected = (0.09 / 0.19) / (0.0099 / 0.0199) ** 0.5
+    assert float(way[0]) == pytest.approx(expected, rel=1e-4)

@@ -82,6 +82,16 @@ def test_the_arms_model_is_the_world(concept: str) -> None:
     np.testing.assert_allclose(rollout["entities"][2, -1], env.event.final, atol=0.2)
 
 
+def test_a_coarser_model_is_close_to_the_fine_one() -> None:
+    env = ArmEnv("near")
+    env.reset(seed=0)
+    actions = 0.5 * (torch.rand(4, 10, 7, generator=draw()) * 2 - 1)
+    fine, coarse = (ArmDynamics(env.world, coarse=n).rollout(env.state, actions, ("qpos",)) for n in (2, 1))
+    assert 0 < (fine["qpos"] - coarse["qpos"]).abs().max() < 0.05
+    with pytest.raises(ValueError, match="coarse is 3"):
+        ArmDynamics(env.world, coarse=3)
+
+
 def test_a_rollout_that_diverges_costs_infinity() -> None:
     env = ArmEnv("near")
     env.reset(seed=0)
