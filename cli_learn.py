@@ -8,7 +8,8 @@ from typing import Any
 
 from rich.console import Console
 
-from .concepts.energy.training import PRESETS, TrainConfig, Trainer, workers
+from .concepts.energy.training import PRESETS, TrainConfig, Trainer
+from .concepts.energy.workers import workers
 
 
 def train_with(preset: str) -> Callable[..., None]:

@@ -1,6 +1,20 @@
-"""Small statistics, as pure functions."""
+"""Small statistics, as pure functions of arrays; all randomness comes from the generator that is given.
+
+Scores of R runs (replicates, seeds) on M tasks are arrays (R, M). Intervals, means and profiles are those
+that Agarwal et al., "Deep reinforcement learning at the edge of the statistical precipice" (2021)
+recommend, called [A] below.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+from jaxtyping import Float
+
+Statistic: TypeAlias = Callable[[np.ndarray], np.ndarray]
+"""Maps scores, (..., R, M), to numbers, (...)."""
 
 
 def wilson(successes: int, trials: int, z: float = 1.959964) -> tuple[float, float]:
@@ -23,3 +37,126 @@ def wilson(successes: int, trials: int, z: float = 1.959964) -> tuple[float, flo
     centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
     half = z / (1 + z * z / trials) * ((share * (1 - share) + z * z / (4 * trials)) / trials) ** 0.5
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def checked(scores: np.ndarray) -> Float[np.ndarray, "runs tasks"]:
+    """Scores as float64, (R, M).
+
+    Raises:
+        ValueError: Another shape, nothing in it, or numbers that are not finite.
+    """
+    array = np.asarray(scores, dtype=np.float64)
+    if array.ndim != 2 or not array.size:
+        raise ValueError(f"expected scores of shape (runs, tasks), got {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError("scores hold numbers that are not finite: leave failed runs out, they are missing")
+    return array
+
+
+def mean(scores: Float[np.ndarray, "... runs tasks"]) -> Float[np.ndarray, ...]:
+    """Mean over all runs and tasks."""
+    return scores.mean((-2, -1))
+
+
+def interquartile_mean(scores: Float[np.ndarray, "... runs tasks"]) -> Float[np.ndarray, ...]:
+    """Mean of the middle half of all runs and tasks, [A] section 4.3; a quarter, rounded down, is cut off."""
+    flat = np.sort(scores.reshape(*scores.shape[:-2], -1), axis=-1)
+    cut = flat.shape[-1] // 4
+    return flat[..., cut : flat.shape[-1] - cut].mean(-1)
+
+
+def resampled(
+    scores: Float[np.ndarray, "runs tasks"], count: int, rng: np.random.Generator
+) -> Float[np.ndarray, "count runs tasks"]:
+    """Runs drawn with replacement, for each task on its own: the stratified bootstrap, [A] section 4.1."""
+    runs, tasks = scores.shape
+    rows = rng.integers(runs, size=(count, runs, tasks))
+    return scores[rows, np.arange(tasks)]
+
+
+def bootstrap_interval(
+    scores: np.ndarray,
+    statistic: Statistic,
+    rng: np.random.Generator,
+    *,
+    count: int = 2000,
+    confidence: float = 0.95,
+) -> tuple[float, float]:
+    """Percentile interval of a statistic over the stratified bootstrap.
+
+    Args:
+        scores: (R, M).
+        statistic: For instance ``interquartile_mean``.
+        rng: Source of the draws.
+        count: Number of draws.
+        confidence: Coverage.
+
+    Raises:
+        ValueError: See ``checked``; or a coverage outside (0, 1).
+    """
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence is {confidence}, expected a number between 0 and 1")
+    values = statistic(resampled(checked(scores), count, rng))
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(values, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def improvement(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """Probability that a run of ours beats one of theirs, averaged over tasks, [A] section 4.3.
+
+    Ties count one half: this is Mann and Whitney's U, divided by the number of pairs.
+
+    Args:
+        ours: (R, M).
+        theirs: (Q, M), of the same tasks.
+
+    Raises:
+        ValueError: Different tasks; or see ``checked``.
+    """
+    one, other = checked(ours), checked(theirs)
+    if one.shape[1] != other.shape[1]:
+        raise ValueError(f"{one.shape[1]} tasks against {other.shape[1]}: expected the same ones")
+    gap = one[:, None] - other[None]
+    return float(((gap > 0) + 0.5 * (gap == 0)).mean())
+
+
+def paired_improvement(
+    ours: np.ndarray, theirs: np.ndarray, rng: np.random.Generator, *, count: int = 2000
+) -> tuple[float, tuple[float, float]]:
+    """Share of runs in which ours beats theirs from the same seed, ties one half, and its 95% interval.
+
+    Args:
+        ours: (R, M).
+        theirs: (R, M): row by row from the same seeds.
+        rng: Source of the bootstrap's draws, which keep the pairs together.
+        count: Number of draws.
+
+    Raises:
+        ValueError: Different shapes; or see ``checked``.
+    """
+    one, other = checked(ours), checked(theirs)
+    if one.shape != other.shape:
+        raise ValueError(f"scores of shapes {one.shape} and {other.shape} are no pairs")
+    wins = (one > other) + 0.5 * (one == other)
+    return float(wins.mean()), bootstrap_interval(wins, mean, rng, count=count)
+
+
+def profile(scores: np.ndarray, thresholds: Float[np.ndarray, " points"]) -> Float[np.ndarray, " points"]:
+    """Share of runs and tasks with a score above each threshold: the performance profile, [A] section 4.2."""
+    return (checked(scores)[None] > np.asarray(thresholds)[:, None, None]).mean((1, 2))
+
+
+def noise_floor(scores: np.ndarray, z: float = 1.959964) -> Float[np.ndarray, " tasks"]:
+    """Smallest difference of two means of R runs each that is no noise, for each task.
+
+    It is z times the standard error of the difference, with the runs' own standard deviation s:
+    z s sqrt(2 / R).
+
+    Raises:
+        ValueError: There are less than two runs; or see ``checked``.
+    """
+    array = checked(scores)
+    if len(array) < 2:
+        raise ValueError("noise is the scatter between runs: expected two at least")
+    return z * array.std(0, ddof=1) * (2 / len(array)) ** 0.5

@@ -26,6 +26,7 @@ class Problem(NamedTuple):
 
     Attributes:
         shown: The demonstrations.
+        again: As many other demonstrations of the same, whose code should be the same.
         query: The queries as they are solved; attention is the true mask.
         start: The queries' positions as they start.
         nearest: The queries' satisfying positions nearest to the start.
@@ -38,6 +39,7 @@ class Problem(NamedTuple):
     """
 
     shown: Example
+    again: Example
     query: Example
     start: Tensor
     nearest: Tensor
@@ -67,13 +69,13 @@ class BatchConfig:
 
     k: int = 5
     queries: int = 2
-    turned: float = 0.3
-    recoloured: float = 0.3
+    turned: float = 0.2
+    recoloured: float = 0.2
     swapped: float = 0.1
     fewer: float = 0.25
     modes: str = "both"
-    family_share: float = 2.0
-    pair_share: float = 0.5
+    family_share: float = 1.0
+    pair_share: float = 0.3
 
 
 @dataclass
@@ -123,20 +125,22 @@ class Curriculum:
         """Draws one problem of each source."""
         config, all_sources = self.config, self.pool.sources
         queries = config.queries if queries is None else queries
-        shown_rows, query_rows, shown_mode = [], [], []
+        shown_rows, again_rows, query_rows, shown_mode = [], [], [], []
         for index in sources:
             source = all_sources[index]
-            rows = source.first + rng.choice(source.rows, size=config.k + queries, replace=False)
-            query_rows.append(rows[config.k :])
+            rows = source.first + rng.choice(source.rows, size=2 * config.k + queries, replace=False)
+            query_rows.append(rows[2 * config.k :])
             swap = source.twin >= 0 and config.modes == "both" and rng.random() < config.swapped
             shown = all_sources[source.twin] if swap else source
-            rows = shown.first + rng.choice(shown.rows, size=config.k, replace=False) if swap else rows
+            rows = shown.first + rng.choice(shown.rows, size=2 * config.k, replace=False) if swap else rows
             shown_rows.append(rows[: config.k])
+            again_rows.append(rows[config.k : 2 * config.k])
             shown_mode.append(shown.mode == "identify")
         change = self._changes(rng, sources)
         own = [all_sources[index] for index in sources]
         return self._assembled(
             np.concatenate(shown_rows),
+            np.concatenate(again_rows),
             np.concatenate(query_rows),
             change,
             self._weights(rng, len(sources)),
@@ -173,6 +177,7 @@ class Curriculum:
     def _assembled(
         self,
         shown: np.ndarray,
+        again: np.ndarray,
         query: np.ndarray,
         change: tuple[np.ndarray, np.ndarray],
         weights: np.ndarray,
@@ -191,10 +196,11 @@ class Curriculum:
             scene = Scene(cast(nodes), cast(arrays["present"][rows]), cast(arrays["seconds"][rows]))
             return Example(scene, paths[0], cast(arrays["attention"][rows])), paths[1:]
 
-        demonstrations, _ = example(shown, self.config.k)
+        demonstrations, others = (example(rows, self.config.k)[0] for rows in (shown, again))
         queries, paths = example(query, len(query) // (len(shown) // self.config.k))
         return Problem(
             demonstrations,
+            others,
             queries,
             paths[0],
             paths[1],

@@ -49,6 +49,8 @@ class Objective:
             of codes finds it first, and so leads the encoder.
         decorrelation: Mean squared correlation of the code's dimensions over a batch of problems;
             without it, nearly all of the encoder's variance is one direction.
+        invariance: Mean squared distance of the codes of two sets of demonstrations of the same
+            (with the term above, as in Bardes et al., "VICReg", 2022): what differs between them is noise.
         restarts: Share of queries that start anywhere between start and solution, or at a solution,
             so that the slope is learned near solutions, too.
     """
@@ -63,6 +65,7 @@ class Objective:
     blind: float = 0.4
     amortisation: float = 0.1
     decorrelation: float = 0.1
+    invariance: float = 0.1
     restarts: float = 0.3
 
 
@@ -121,8 +124,8 @@ class Outcome(NamedTuple):
     Attributes:
         loss: The mean loss, a scalar.
         each: The loss of each problem, (B,), detached.
-        terms: Means of the terms, detached, (7,), see ``TERMS``.
-        raw: Raw codes of the encoder, (B, D), detached.
+        terms: Means of the terms, detached, (8,), see ``TERMS``.
+        raw: Raw codes of the encoder, detached: of the demonstrations and then of the others, (2 B, D).
     """
 
     loss: Tensor
@@ -131,22 +134,23 @@ class Outcome(NamedTuple):
     raw: Tensor
 
 
-TERMS = ("position", "mask", "calibration", "contrastive", "kl", "correlation", "amortisation")
+TERMS = ("position", "mask", "calibration", "contrastive", "kl", "correlation", "amortisation", "invariance")
 """What is reported of a batch: reconstruction by position and by mask, and the other terms."""
 
 
 def infer(
     networks: Networks, run: Kernels, problem: Problem, objective: Objective, generator: torch.Generator
-) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b d"], tuple[Tensor, Tensor]]:
-    """Codes of the problems' demonstrations, the encoder's raw ones, and the encoder's own two terms."""
+) -> tuple[Float[Tensor, "b d"], Tensor, tuple[Tensor, Tensor, Tensor]]:
+    """Codes of the problems' demonstrations, the encoder's raw ones, and the encoder's own three terms."""
     code = networks.code_steps.start.expand(len(problem.weights), -1)
     least = min(0 if objective.encoder else 1, objective.code_steps)
     most = objective.code_steps + 1
     steps = int(torch.randint(least, most, (), generator=generator, device=code.device))
-    encoded, raw = code, torch.zeros_like(code)
+    encoded, other, raw = code, code, torch.zeros_like(code)
     if objective.encoder:
-        raw = run.encode(problem.shown, problem.weights)
-        encoded = networks.encoder.normalised(raw, problem.shown.positions.shape[1] > 2)
+        examples = (problem.shown, problem.again)
+        raw = torch.cat([run.encode(example, problem.weights) for example in examples])
+        encoded, other = networks.encoder.normalised(raw, problem.shown.positions.shape[1] > 2).chunk(2)
         chance = torch.rand(len(code), 1, generator=generator, device=code.device)
         code = torch.where(chance < (objective.blind if steps else 0.0), code, encoded)
     recognise = problem.shown_recognise.repeat_interleave(problem.weights.shape[1])
@@ -155,9 +159,10 @@ def infer(
         code = run.code_step(networks.code_steps.at(index), problem.shown, contraries, problem.weights, code)
     zero = code.new_zeros(())
     if not objective.encoder:
-        return code, raw, (zero, zero)
+        return code, raw, (zero, zero, zero)
     apart = ((encoded - code.detach()) ** 2).mean() if steps else zero
-    return code, raw, (correlation(encoded), apart)
+    varied = ((encoded - other) ** 2).mean()
+    return code, raw, (correlation(torch.cat([encoded, other])), apart, varied)
 
 
 def first_guess(problem: Problem, generator: torch.Generator) -> Unknowns:
@@ -251,7 +256,8 @@ def meta_loss(
         total = total + weight * term
     terms = torch.stack([part.mean() for part in (distance, entropy, *rest, *own)]).detach()
     each = (_POSITION_WEIGHT * distance + entropy).detach().reshape(-1, count).mean(1)
-    loss = total.mean() + objective.decorrelation * own[0] + objective.amortisation * own[1]
+    weights = (objective.decorrelation, objective.amortisation, objective.invariance)
+    loss = total.mean() + sum(weight * term for weight, term in zip(weights, own, strict=True))
     return Outcome(loss, each, terms, raw.detach())
 
 

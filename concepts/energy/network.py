@@ -35,6 +35,7 @@ class NetworkConfig:
         outputs: Dimensions of the vector whose half squared norm is the energy of the whole.
         local: Dimensions of the vectors for the energy of each entity.
         form: "relational", or "paper" for the published form.
+        moments: Whether the encoder reads low moments of the demonstrations, past all layers.
     """
 
     code: int = 16
@@ -44,6 +45,7 @@ class NetworkConfig:
     outputs: int = 8
     local: int = 4
     form: str = "relational"
+    moments: bool = True
 
 
 class Gated(nn.Module):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -24,7 +24,15 @@ from .learner import TERMS, Kernels, Networks, Objective, Outcome, kernels, meta
 from .network import NetworkConfig
 from .pool import MOVING, STATIC, Pool, PoolConfig, cached_pools
 from .provenance import commit
+from .soap import Soap
 from .storage import load_tensors, save_tensors, start_weights
+from .workers import workers
+
+OPTIMISERS: dict[str, Callable[[Iterable[torch.nn.Parameter], float], torch.optim.Optimizer]] = {
+    "soap": Soap,
+    "adam": lambda parameters, rate: torch.optim.Adam(parameters, lr=rate, betas=(0.9, 0.99)),
+}
+"""Optimisers, of parameters and a learning rate."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +45,14 @@ class TrainConfig:
         tasks: Problems without a course of time in an update that unrolls the optimisation of codes.
         moving_tasks: Problems with a course of time in such an update.
         moving_every: Every how manieth update of a kind has problems with a course of time.
-        rate: Largest learning rate of Adam.
+        optimiser: "soap" or "adam".
+        rate: Its largest learning rate.
         warmup: Updates until it is reached; afterwards a cosine to 3%.
         clip: Largest norm of the gradient.
         average: Decay of the parameters' running average, which is what is shipped.
-        deep_every: Every how manieth update unrolls the optimisation of codes. The others are broad:
-            they use the encoder's codes as they are, which is several times cheaper a problem. Broad
-            ones teach geometry faster, deep ones are what teaches colours and sizes at all.
+        deep_every: Every how manieth update unrolls the optimisation of codes; none if 0. The others are
+            broad: they use the encoder's codes as they are, which is several times cheaper a problem.
+        deep_after: Updates until the first of those: optimisation of codes is learned last.
         broad_tasks: Problems without a course of time in a broad update.
         broad_moving: Problems with a course of time in such an update.
         broad_queries: Queries of a problem of such an update.
@@ -57,15 +66,17 @@ class TrainConfig:
     """
 
     seed: int = 0
-    steps: int = 20000
+    steps: int = 16000
     tasks: int = 16
     moving_tasks: int = 4
     moving_every: int = 2
-    rate: float = 2.5e-3
+    optimiser: str = "soap"
+    rate: float = 3e-3
     warmup: int = 200
     clip: float = 1.0
     average: float = 0.998
-    deep_every: int = 5
+    deep_every: int = 3
+    deep_after: int = 12000
     broad_tasks: int = 64
     broad_moving: int = 16
     broad_queries: int = 1
@@ -81,16 +92,19 @@ class TrainConfig:
         """Checks what does not fit together.
 
         Raises:
-            ValueError: Broad updates, but no encoder.
+            ValueError: Broad updates, but no encoder; or an unknown optimiser.
         """
-        if self.deep_every != 1 and not self.objective.encoder:
-            raise ValueError(f"deep_every is {self.deep_every} and there is no encoder: set it to 1")
+        if self.optimiser not in OPTIMISERS:
+            raise ValueError(f"optimiser is {self.optimiser!r}, expected one of {tuple(OPTIMISERS)}")
+        if (self.deep_every != 1 or self.deep_after) and not self.objective.encoder:
+            raise ValueError("there is no encoder: set deep_every to 1 and deep_after to 0")
 
 
 TINY = TrainConfig(
     steps=180,
     tasks=8,
     deep_every=3,
+    deep_after=0,
     broad_tasks=24,
     moving_every=0,
     rate=4e-3,
@@ -109,7 +123,7 @@ TINY = TrainConfig(
 CPU = TrainConfig()
 """All concepts, in less than two hours on one core; twice the problems with two processes."""
 
-GPU = replace(CPU, steps=60000, tasks=64, moving_tasks=32, moving_every=1)
+GPU = replace(CPU, steps=60000, deep_after=45000, tasks=64, moving_tasks=32, moving_every=1)
 """All concepts, with larger batches."""
 
 PRESETS: dict[str, TrainConfig] = {"tiny": TINY, "cpu": CPU, "gpu": GPU}
@@ -121,55 +135,6 @@ def learning_rate(config: TrainConfig, step: int) -> float:
         return config.rate * (step + 1) / config.warmup
     share = (step - config.warmup) / max(config.steps - config.warmup, 1)
     return config.rate * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * min(share, 1.0))))
-
-
-@dataclass
-class Workers:
-    """The processes that train together; one, where torchrun did not start more."""
-
-    rank: int
-    size: int
-
-    def wait(self) -> None:
-        """Waits until every process is here."""
-        if self.size > 1:
-            torch.distributed.barrier()
-
-    def average(self, tensors: list[Tensor]) -> None:
-        """Replaces tensors by their means over all processes."""
-        if self.size == 1:
-            return
-        flat = torch.cat([tensor.flatten() for tensor in tensors])
-        torch.distributed.all_reduce(flat)
-        flat /= self.size
-        offset = 0
-        for tensor in tensors:
-            tensor.copy_(flat[offset : offset + tensor.numel()].view_as(tensor))
-            offset += tensor.numel()
-
-    def share(self, parameters: list[torch.nn.Parameter]) -> None:
-        """Averages gradients; a process that has none of a parameter counts as zero if another has one.
-
-        Processes take different numbers of code steps, so that not all of them use all parameters.
-        """
-        if self.size == 1:
-            return
-        used = torch.tensor([float(p.grad is not None) for p in parameters], device=parameters[0].device)
-        self.average([used])
-        for parameter, share in zip(parameters, used.tolist(), strict=True):
-            if share > 0 and parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-        self.average([p.grad for p in parameters if p.grad is not None])
-
-
-def workers() -> Workers:
-    """Joins the processes that torchrun started, if it did."""
-    distributed = torch.distributed
-    if not distributed.is_torchelastic_launched():
-        return Workers(0, 1)
-    if not distributed.is_initialized():
-        distributed.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
-    return Workers(distributed.get_rank(), distributed.get_world_size())
 
 
 class Trainer:
@@ -186,14 +151,15 @@ class Trainer:
         if config.start:
             self.networks.load_state_dict(start_weights(self.networks.state_dict(), Path(config.start)))
         self.average = {name: value.detach().clone() for name, value in self.networks.state_dict().items()}
-        self.optimiser = torch.optim.Adam(self.networks.parameters(), lr=config.rate, betas=(0.9, 0.99))
+        self.optimiser = OPTIMISERS[config.optimiser](self.networks.parameters(), config.rate)
         self.curricula = {steps: Curriculum(pool, config.batch) for steps, pool in sorted(pools.items())}
         self.run: Kernels = kernels(self.networks, config.compiled)
 
     @property
     def deep(self) -> bool:
         """Whether the next update unrolls the optimisation of codes."""
-        return bool(self.config.deep_every) and self.step % self.config.deep_every == 0
+        since = self.step - self.config.deep_after
+        return bool(self.config.deep_every) and since >= 0 and since % self.config.deep_every == 0
 
     @property
     def objective(self) -> Objective:
@@ -205,7 +171,8 @@ class Trainer:
     def _batches(self) -> list[tuple[int, int]]:
         """Duration and number of problems of the batches of the next update."""
         config = self.config
-        before = self.step // config.deep_every if config.deep_every else 0
+        since = max(self.step - config.deep_after, 0)
+        before = -(-since // config.deep_every) if config.deep_every else 0
         still, moving, count = config.broad_tasks, config.broad_moving, self.step - before
         if self.deep:
             still, moving, count = config.tasks, config.moving_tasks, before
@@ -216,7 +183,7 @@ class Trainer:
         return [(steps, size) for steps, size in batches if steps in self.curricula and size]
 
     def update(self) -> Tensor:
-        """One update of the parameters; returns the terms of the loss, (7,).
+        """One update of the parameters; returns the terms of the loss, (8,).
 
         Raises:
             FloatingPointError: A loss is not finite; the message names the concepts.
@@ -251,7 +218,7 @@ class Trainer:
     def _complain(self, outcome: Outcome, kinds: np.ndarray, steps: int) -> None:
         names = np.array(self.curricula[steps].kinds)[kinds]
         # Normalised codes hand a failure on to the whole batch; the raw ones tell whose it is.
-        bad = ~torch.isfinite(outcome.raw).all(1).cpu().numpy()
+        bad = ~torch.isfinite(outcome.raw).all(1).reshape(-1, len(names)).all(0).cpu().numpy()
         if not bad.any():
             bad = ~torch.isfinite(outcome.each).cpu().numpy()
         culprits = sorted(set(names[bad] if bad.any() else names))

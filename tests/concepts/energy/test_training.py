@@ -195,7 +195,7 @@ def test_broad_updates_leave_the_optimisation_of_codes_alone(pools: dict[int, Po
 
 AVERAGE = """
 import json, sys, torch
-from conceptgym.concepts.energy.training import Workers
+from conceptgym.concepts.energy.workers import Workers
 rank, folder = int(sys.argv[1]), sys.argv[2]
 torch.distributed.init_process_group("gloo", f"file://{folder}/meet", rank=rank, world_size=2)
 parameters = [torch.nn.Parameter(torch.zeros(2)) for _ in range(3)]
