@@ -234,9 +234,38 @@ def _train() -> Commands:
 
 def _evaluate() -> Commands:
     """What can be evaluated; loads torch."""
+    from .cli_board import evaluate_agent
     from .cli_learn import EVALUATE
 
-    return EVALUATE
+    return {**EVALUATE, "agent": evaluate_agent}
+
+
+def _suite() -> Commands:
+    """Frozen suites."""
+    from .cli_board import SUITE
+
+    return SUITE
+
+
+def _leaderboard() -> Commands:
+    """Rows and page."""
+    from .cli_board import LEADERBOARD
+
+    return LEADERBOARD
+
+
+def verify(record: tyro.conf.Positional[Path], share: float = 0.1, seed: int = 0, mark: bool = False) -> int:
+    """Run cells of a row, or one record, again, and say whether they come out the same.
+
+    Args:
+        record: A row's file, or a record's.
+        share: Share of a row's cells that are run.
+        seed: Chooses the cells.
+        mark: Whether to write "re-run matched" into a row's file, if all match.
+    """
+    from .cli_board import verify as run
+
+    return run(record, share, seed, mark)
 
 
 def show(
@@ -274,8 +303,12 @@ GROUPS: dict[str, Callable[[], Commands]] = {
     "bench": lambda: {"envs": bench_envs, "planners": bench_planners},
     "train": _train,
     "evaluate": _evaluate,
+    "suite": _suite,
+    "leaderboard": _leaderboard,
 }
-COMMANDS: Commands = {"demo": demo, "envs": envs, "play": play, "render": render, "show": show}
+COMMANDS: Commands = {
+    "demo": demo, "envs": envs, "play": play, "render": render, "show": show, "verify": verify,
+}  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -288,7 +321,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if words and words[0] in GROUPS:
             commands, prog, words = GROUPS[words[0]](), f"conceptgym {words[0]}", words[1:]
-        tyro.extras.subcommand_cli_from_dict(
+        status = tyro.extras.subcommand_cli_from_dict(
             commands, prog=prog, args=words or ["--help"], description=_DESCRIPTION
         )
     except SystemExit as stop:
@@ -303,16 +336,17 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, FloatingPointError, gymnasium.error.Error) as error:
         print(f"conceptgym: {error}", file=sys.stderr)
         return 1
-    return 0
+    return status if isinstance(status, int) else 0
 
 
 def _group_help(group: str) -> Callable[[], None]:
     def show() -> None:
         """."""
 
-    show.__doc__ = {"train": "Train an energy: tiny, cpu, gpu.", "evaluate": "Measure: energy."}.get(
-        group
-    ) or (f"Commands: {', '.join(GROUPS[group]())}.")
+    show.__doc__ = {
+        "train": "Train an energy: tiny, cpu, gpu.",
+        "evaluate": "Measure: energy, transfer, agent.",
+    }.get(group) or (f"Commands: {', '.join(GROUPS[group]())}.")
     return show
 
 

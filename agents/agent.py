@@ -17,16 +17,20 @@ class Given:
     """What an agent was given; leaderboards print it beside the score.
 
     Attributes:
-        demonstrations: Demonstrations of the task.
+        demonstrations: Demonstrations of the task, as events of the particle world.
         reward: Whether it was told the reward, or the true error.
         environment_steps: Steps in the test environment before the evaluation.
         model_steps: Steps of a model, while it acted.
+        episodes: Demonstrations in actions: an expert's episodes in the test environment.
+        pretraining_steps: Updates of what it had learned before it met the task.
     """
 
     demonstrations: int = 0
     reward: bool = False
     environment_steps: int = 0
     model_steps: int = 0
+    episodes: int = 0
+    pretraining_steps: int = 0
 
 
 @runtime_checkable

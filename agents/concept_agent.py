@@ -75,4 +75,4 @@ def concept_agent(
         settings: How to plan; what suits the world by default.
         points: At how many steps of a plan the energy is looked at.
     """
-    return PlanningAgent(concept_intention(model, points), settings)
+    return PlanningAgent(concept_intention(model, points), settings, pretraining=model.training_steps)

@@ -204,12 +204,14 @@ class PlanningAgent:
         intend: Makes the intention of an episode.
         settings: How to plan; what suits the world by default.
         reward: Whether the intention knows the true error.
+        pretraining: Updates of what it had learned before it met the task.
         mission: The present episode, once there is one.
     """
 
     intend: Intend
     settings: Settings | None = None
     reward: bool = False
+    pretraining: int = 0
     mission: Mission | None = None
     _before: int = 0
     _shown: int = 0
@@ -218,7 +220,7 @@ class PlanningAgent:
     def given(self) -> Given:
         """What it was given so far."""
         now = 0 if self.mission is None else self.mission.model_steps
-        return Given(self._shown, self.reward, 0, self._before + now)
+        return Given(self._shown, self.reward, 0, self._before + now, 0, self.pretraining)
 
     @property
     def info(self) -> dict[str, Any]:

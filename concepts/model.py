@@ -10,10 +10,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -28,7 +28,7 @@ from .energy.reading import checked, first_state, flat, joined, read, written
 from .energy.sampler import noise_like, step
 from .energy.scene import Example
 from .energy.search import FormulaEnergy, Found, Search, first_particles
-from .energy.storage import load_tensors, save_tensors
+from .energy.storage import load_tensors, read_card, save_tensors
 from .event import Event
 from .files import written_atomically
 
@@ -54,6 +54,20 @@ class ConceptModel:
         """
         self.networks = networks.eval().requires_grad_(False)
         self.config, self.objective, self.card = config, objective, card
+
+    @property
+    def training_steps(self) -> int:
+        """Updates of the training, as the card has it; 0 where it does not say."""
+        training = self.card.get("training", {})
+        return int(training.get("steps", 0)) if isinstance(training, dict) else 0
+
+    @property
+    def digest(self) -> str:
+        """Hash of all parameters, 16 hexadecimal digits."""
+        told = hashlib.sha256()
+        for name, tensor in sorted(self.networks.state_dict().items()):
+            told.update(name.encode() + tensor.cpu().numpy().tobytes())
+        return told.hexdigest()[:16]
 
     @property
     def device(self) -> torch.device:
@@ -363,7 +377,7 @@ class ConceptModel:
         card_path = target.with_suffix(".json")
         if not card_path.is_file():
             raise FileNotFoundError(f"there is no card {card_path} beside the weights")
-        card = _card(card_path)
+        card = read_card(card_path)
         for part in ("network", "objective"):
             if part not in meta or card.get(part) != json.loads(meta[part]):
                 raise ValueError(f"the card {card_path} disagrees with the weights about {part!r}")
@@ -375,21 +389,6 @@ class ConceptModel:
             raise ValueError(f"the tensors in {target} do not have the shapes that its card states")
         networks.load_state_dict(weights)
         return ConceptModel(networks, config, objective, card).to(device)
-
-
-def _card(path: Path) -> dict[str, Any]:
-    """Reads a card.
-
-    Raises:
-        ValueError: It is no JSON object.
-    """
-    try:
-        card = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise ValueError(f"the card {path} is no JSON: {error}") from error
-    if not isinstance(card, dict):
-        raise ValueError(f"the card {path} is no JSON object")
-    return card
 
 
 __all__ = ["ConceptCode", "ConceptModel", "Found", "Search"]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..agents.agent import Agent
+from ..concepts.event import Event
 from ..envs.single import ConceptEnv
 from .statistics import wilson
 
@@ -25,6 +26,8 @@ class Episode:
         latencies: Seconds of each action.
         model_steps: Steps of a model that were taken.
         residual: Mean energy of the demonstrations, where the agent knows one.
+        returned: Sum of the rewards.
+        first: Steps until it was satisfied for the first time; all steps if it never was.
     """
 
     success: bool
@@ -34,6 +37,8 @@ class Episode:
     latencies: tuple[float, ...]
     model_steps: int
     residual: float = float("nan")
+    returned: float = 0.0
+    first: int = 0
 
 
 def run_episode(
@@ -46,7 +51,7 @@ def run_episode(
     early: bool = True,
     watch: Callable[[ConceptEnv], None] | None = None,
 ) -> Episode:
-    """Lets an agent act from one start.
+    """Lets an agent act from one start, with demonstrations drawn for it.
 
     Args:
         env: The environment.
@@ -54,22 +59,49 @@ def run_episode(
         start: Seed of the start.
         k: Demonstrations; none if 0.
         shown: Seed of the demonstrations; by default that of the start, so that each start has its own.
+        early: See ``enact``.
+        watch: See ``enact``.
+    """
+    demonstrations = env.demonstrations(k, start if shown is None else shown) if k else None
+    return enact(env, agent, start, demonstrations, early=early, watch=watch)
+
+
+def enact(
+    env: ConceptEnv,
+    agent: Agent,
+    start: int,
+    demonstrations: Event | None,
+    *,
+    early: bool = False,
+    watch: Callable[[ConceptEnv], None] | None = None,
+) -> Episode:
+    """Lets an agent act from one start.
+
+    Args:
+        env: The environment.
+        agent: The agent.
+        start: Seed of the start.
+        demonstrations: What the agent is shown, (k, T+1, N, 2).
         early: Whether the episode is over as soon as a concept about the last state has been brought
             about, which in the arm world means that it has held for five steps.
         watch: Is called before every step, for instance to film.
     """
     observation, info = env.reset(seed=start)
-    demonstrations = env.demonstrations(k, start if shown is None else shown) if k else None
+    latencies: list[float] = []
+    before, once = agent.given.model_steps, bool(info["is_success"])
+    begun = time.perf_counter()
     agent.reset(env, demonstrations, start)
-    before, latencies, once = agent.given.model_steps, [], bool(info["is_success"])
-    over = False
+    thought = time.perf_counter() - begun  # is part of the first action's time
+    over, returned, first = False, 0.0, 0
     while not over:
         if watch is not None:
             watch(env)
         begun = time.perf_counter()
         action = agent.act(observation)
-        latencies.append(time.perf_counter() - begun)
-        observation, _, terminated, truncated, info = env.step(action)
+        latencies.append(time.perf_counter() - begun + (0 if latencies else thought))
+        observation, reward, terminated, truncated, info = env.step(action)
+        returned += reward
+        first += not once
         once = once or bool(info.get("success_once", info["is_success"]))
         over = terminated or truncated or (early and env.world.frames == 1 and info["is_success"])
     return Episode(
@@ -80,6 +112,8 @@ def run_episode(
         tuple(latencies),
         agent.given.model_steps - before,
         float(agent.info.get("residual", np.nan)),
+        returned,
+        first,
     )
 
 

@@ -88,8 +88,15 @@ class Curriculum:
     kinds: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Sorts the sources by kind."""
-        sources = self.pool.sources
+        """Sorts the sources by kind.
+
+        Raises:
+            ValueError: A source has too few rows for a problem.
+        """
+        sources, needed = self.pool.sources, 2 * self.config.k + self.config.queries
+        short = sorted({s.kind for s in sources if s.rows < needed})
+        if short:
+            raise ValueError(f"a problem takes {needed} rows, and there are fewer of {', '.join(short)}")
         wanted = [s for s in sources if self.config.modes in ("both", s.mode)]
         self.kinds = tuple(sorted({s.kind for s in wanted}))
         index = {kind: i for i, kind in enumerate(self.kinds)}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -56,3 +58,18 @@ def start_weights(own: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
             own[name][:count] = value[:count]
             own[name][count:] = value[-1]
     return own
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """Reads a card.
+
+    Raises:
+        ValueError: It is no JSON object.
+    """
+    try:
+        card = json.loads(path.read_text())
+    except json.JSONDecodeError as error:
+        raise ValueError(f"the card {path} is no JSON: {error}") from error
+    if not isinstance(card, dict):
+        raise ValueError(f"the card {path} is no JSON object")
+    return card

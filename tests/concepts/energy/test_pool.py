@@ -32,7 +32,7 @@ def pools() -> dict[int, Pool]:
 
 
 SMALL = PoolConfig(
-    rows=24, pair_rows=8, drawn=6, drawn_rows=12, concepts=("near", "square", "red", "slow", "one")
+    rows=24, pair_rows=12, drawn=6, drawn_rows=12, concepts=("near", "square", "red", "slow", "one")
 )
 
 

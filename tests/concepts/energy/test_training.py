@@ -28,7 +28,7 @@ SMALLEST = replace(
     warmup=5,
     save_every=2,
     network=NetworkConfig(code=4, pair=8, message=4, node=8),
-    pool=PoolConfig(rows=16, pair_rows=0, drawn=2, drawn_rows=8, concepts=("near", "red", "slow")),
+    pool=PoolConfig(rows=16, pair_rows=0, drawn=2, drawn_rows=12, concepts=("near", "red", "slow")),
 )
 
 

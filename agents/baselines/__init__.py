@@ -1,0 +1,1 @@
+"""What the concept agent is compared with."""

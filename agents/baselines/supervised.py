@@ -1,0 +1,154 @@
+"""What imitation baselines share: an expert's episodes as tensors, a training loop, an acting policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ...concepts.event import Event
+from ...envs.single import ConceptEnv
+from ..agent import Given
+from ..demonstrations import EpisodeArrays
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Steps of demonstrations.
+
+    Attributes:
+        observations: Standardised, (S, O).
+        chunks: The next H actions of each step; the last action goes on, (S, H, A).
+        mean: What was subtracted, (O,).
+        deviation: What was divided by, (O,).
+    """
+
+    observations: Float[Tensor, "steps obs"]
+    chunks: Float[Tensor, "steps horizon action"]
+    mean: Float[Tensor, " obs"]
+    deviation: Float[Tensor, " obs"]
+
+
+def flat(space: spaces.Dict, observation: Mapping[str, np.ndarray]) -> Float[np.ndarray, " obs"]:
+    """An observation as a vector, (O,)."""
+    return np.asarray(spaces.flatten(space, dict(observation)), dtype=np.float32)
+
+
+def dataset(episodes: Sequence[EpisodeArrays], space: spaces.Dict, horizon: int = 1) -> Dataset:
+    """The steps of episodes."""
+    seen, chunks = [], []
+    for episode in episodes:
+        count = len(episode.actions)
+        for step in range(count):
+            seen.append(flat(space, {name: part[step] for name, part in episode.observations.items()}))
+            chunks.append(episode.actions[np.minimum(np.arange(step, step + horizon), count - 1)])
+    observations = torch.from_numpy(np.stack(seen))
+    mean, deviation = observations.mean(0), observations.std(0, unbiased=False)
+    # What never varied says nothing; dividing by nearly nothing would blow it up when it does.
+    deviation = torch.where(deviation < 1e-3, torch.ones_like(deviation), deviation)
+    return Dataset((observations - mean) / deviation, torch.from_numpy(np.stack(chunks)), mean, deviation)
+
+
+def mlp(inputs: int, width: int, outputs: int, layers: int = 2) -> nn.Sequential:
+    """A multilayer perceptron with ReLU."""
+    sizes = [inputs, *[width] * layers]
+    parts: list[nn.Module] = []
+    for one, other in pairwise(sizes):
+        parts += [nn.Linear(one, other), nn.ReLU()]
+    return nn.Sequential(*parts, nn.Linear(width, outputs))
+
+
+Loss = Callable[[Tensor, Tensor, torch.Generator], Tensor]
+"""Maps observations, (B, O), and chunks, (B, H, A), to a loss."""
+
+
+def fitted(
+    module: nn.Module,
+    loss: Loss,
+    data: Dataset,
+    *,
+    updates: int,
+    batch: int,
+    rate: float,
+    decay: float,
+    seed: int,
+) -> None:
+    """Trains a module with AdamW and a cosine, on batches drawn with replacement."""
+    generator = torch.Generator().manual_seed(seed)
+    optimiser = torch.optim.AdamW(module.parameters(), lr=rate, weight_decay=decay)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, updates)
+    module.train()
+    for _ in range(updates):
+        rows = torch.randint(len(data.observations), (batch,), generator=generator)
+        optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss(data.observations[rows], data.chunks[rows], generator))
+        optimiser.step()
+        schedule.step()
+    module.eval()
+
+
+Decide = Callable[[Tensor, torch.Generator], Tensor]
+"""Maps a standardised observation, (1, O), to the next actions, (H, A)."""
+
+
+@dataclass
+class PolicyAgent:
+    """Acts by a learned policy that gives some actions at once.
+
+    Attributes:
+        decide: The policy.
+        data: Knows how observations were standardised.
+        given: What it was given.
+        execute: Actions of a chunk that are taken before the policy is asked again.
+        ensemble: Weights older chunks' actions for the present by exp(-ensemble * age), asking in
+            every step; 0 takes the latest chunk's only (Zhao et al., "Learning fine-grained bimanual
+            manipulation with low-cost hardware", 2023, section IV-B).
+    """
+
+    decide: Decide
+    data: Dataset
+    given: Given
+    execute: int = 1
+    ensemble: float = 0.0
+    _space: spaces.Dict | None = None
+    _generator: torch.Generator = field(default_factory=torch.Generator)
+    _chunks: list[Tensor] = field(default_factory=list)
+    _used: int = 0
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """Nothing to say."""
+        return {}
+
+    def reset(self, env: ConceptEnv, demonstrations: Event | None, seed: int) -> None:
+        """Begins an episode."""
+        self._space = env.world.observation_space
+        self._generator = torch.Generator().manual_seed(seed)
+        self._chunks, self._used = [], 0
+
+    @torch.no_grad()
+    def act(self, observation: Mapping[str, np.ndarray]) -> Float[np.ndarray, " action"]:
+        """The next action, in [-1, 1]."""
+        assert self._space is not None, "reset comes first"
+        if not self._chunks or self._used >= self.execute or self.ensemble:
+            seen = torch.from_numpy(flat(self._space, observation))
+            seen = ((seen - self.data.mean) / self.data.deviation).clamp(-10, 10)
+            horizon = self.data.chunks.shape[1]
+            self._chunks = [*self._chunks[-horizon + 1 :], self.decide(seen[None], self._generator)]
+            self._used = 0
+        action = self._blended() if self.ensemble else self._chunks[-1][self._used]
+        self._used += 1
+        return action.clamp(-1, 1).numpy().astype(np.float32)
+
+    def _blended(self) -> Tensor:
+        """The mean of what the last chunks say about now, the oldest with the largest weight."""
+        said = torch.stack([chunk[age] for age, chunk in enumerate(reversed(self._chunks))])
+        weights = torch.exp(-self.ensemble * torch.arange(len(said) - 1, -1, -1.0))
+        return (weights[:, None] * said).sum(0) / weights.sum()

@@ -1,0 +1,66 @@
+"""Who can be on the board, by name: ours, those of other packages, and any class by its path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import entry_points
+
+from .lesson import Contestant
+
+GROUP = "conceptgym.agents"
+"""Entry points of this group add contestants: ``name = "module:Class"``."""
+
+CONTESTANTS: dict[str, str] = {
+    "random": "baselines.floors:Random",
+    "idle": "baselines.floors:Idle",
+    "replay": "baselines.floors:Replay",
+    "oracle": "baselines.floors:Oracle",
+    "concept": "baselines.few_shot:ConceptContestant",
+    "goal-average": "baselines.few_shot:GoalAverage",
+    "cloning": "baselines.cloning:Cloning",
+    "chunked-cloning": "baselines.cloning:ChunkedCloning",
+    "implicit-cloning": "baselines.cloning:ImplicitCloning",
+    "diffusion": "baselines.cloning:DiffusionCloning",
+}
+"""Ours: module within this folder, and class."""
+
+
+def names() -> list[str]:
+    """Names of all contestants that are installed."""
+    return [*CONTESTANTS, *sorted(point.name for point in entry_points(group=GROUP))]
+
+
+def find(name: str) -> Contestant:
+    """Makes a contestant, by a name of ours, by an entry point's name, or by "module:Class".
+
+    Raises:
+        ValueError: There is none of that name, or it is no contestant.
+    """
+    made = _factory(name)()
+    if not isinstance(made, Contestant):
+        raise ValueError(
+            f"{name} gives a {type(made).__name__}, expected name, track, config and learn(lesson)"
+        )
+    return made
+
+
+def _factory(name: str) -> Callable[[], object]:
+    if name in CONTESTANTS:
+        return _attribute(f"{__package__}.{CONTESTANTS[name]}")
+    points = {point.name: point for point in entry_points(group=GROUP)}
+    if name in points:
+        found: Callable[[], object] = points[name].load()
+        return found
+    if ":" in name:
+        return _attribute(name)
+    raise ValueError(f"there is no agent {name!r}: name one of {', '.join(names())}, or a path module:Class")
+
+
+def _attribute(path: str) -> Callable[[], object]:
+    module, _, name = path.partition(":")
+    try:
+        found: Callable[[], object] = getattr(import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"cannot load {path}: {error}") from error
+    return found

@@ -1,0 +1,169 @@
+"""The commands of the board: suites, evaluation of agents, verification, the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+ROWS = Path("docs/board/rows")
+
+
+def evaluate_agent(
+    agent: tyro.conf.Positional[str],
+    suite: str = "smoke",
+    seeds: int = 5,
+    jobs: int = 1,
+    executor: Literal["local", "ray", "slurm", "submitit-local"] = "local",
+    task: tuple[str, ...] = (),
+    out: Path = Path("out/records"),
+) -> int:
+    """Run an agent over a frozen suite; what is there already is not run again.
+
+    Args:
+        agent: A name (random, idle, replay, oracle, concept, goal-average, ...), an entry point's name,
+            or module:Class.
+        suite: Name of the suite, see "conceptgym suite list".
+        seeds: Replicates: seeds of demonstrations and of learning.
+        jobs: Processes.
+        executor: Where cells are run.
+        task: Only these tasks, for instance "particle near".
+        out: Folder of the records.
+    """
+    from .evaluation.rows import collected
+    from .evaluation.runner import cells_of, evaluate
+    from .evaluation.suites import load_suite
+
+    cells = cells_of(load_suite(suite), agent, seeds, out, items=task)
+    records = list(evaluate(cells, executor=executor, jobs=jobs))
+    for record in records:
+        if record.failure:
+            print(f"failed: {record.item['action']}, replicate {record.replicate}:\n{record.failure}")
+    _print_rows(collected(records))
+    return int(any(record.failure for record in records))
+
+
+def _print_rows(rows: list[Any]) -> None:
+    from .evaluation.rows import summary
+
+    table = Table(
+        "agent", "suite", "track", "success", "IQM and 95% interval", "episodes", "ms", "failed cells"
+    )
+    for row in rows:
+        told = summary(row, np.random.default_rng(0))
+        low, high = told.get("iqm_interval", (float("nan"),) * 2)
+        milliseconds = told["latency"]["median"]
+        table.add_row(
+            told["agent"],
+            told["suite"],
+            told["track"],
+            "-" if told["success"] is None else f"{told['success']:.1%}",
+            f"{told['iqm']:.1%}, {low:.1%} to {high:.1%}" if "iqm" in told else "-",
+            str(told["episodes"]),
+            "-" if milliseconds is None else f"{1000 * milliseconds:.1f}",
+            str(told["failures"]),
+        )
+    Console(width=140).print(table)
+
+
+def suite_list() -> None:
+    """List the frozen suites."""
+    from .evaluation.suites import load_suite, suite_names
+
+    table = Table("suite", "version", "what it is about", "tasks", "starts", "replicates", "hash")
+    for name in suite_names():
+        one = load_suite(name)
+        counts = (str(len(part)) for part in (one.items, one.starts, one.shown))
+        table.add_row(one.name, str(one.version), one.title, *counts, one.digest)
+    Console(width=140).print(table)
+
+
+def suite_verify(suite: tuple[str, ...] = ()) -> int:
+    """Work out the hashes of suites again: from their files, and from the scenes that their seeds give.
+
+    Args:
+        suite: Only these.
+    """
+    from .evaluation.suites import changed_items, load_suite, suite_names
+
+    wrong = 0
+    for name in suite or suite_names():
+        one = load_suite(name)
+        changed = changed_items(one)
+        wrong += len(changed)
+        print(
+            f"{name} v{one.version}: {len(one.items)} tasks, "
+            + (f"changed: {changed}" if changed else "all as frozen")
+        )
+    return int(wrong > 0)
+
+
+def suite_freeze() -> None:
+    """Freeze the suites of this version; those that are there already have to be the same."""
+    from .evaluation.suites import drafts, frozen, save_suite
+
+    for draft in drafts():
+        print(save_suite(frozen(draft)))
+
+
+def verify(record: Path, share: float, seed: int, mark: bool) -> int:
+    """Runs cells of a row, or one record, again; see the command."""
+    from .evaluation.records import load_record, read_json
+    from .evaluation.rows import collected, load_row, matched, save_row
+    from .evaluation.verify import verify as run
+
+    told = read_json(record)
+    whole = isinstance(told, dict) and "records" in told
+    row = load_row(record) if whole else collected([load_record(record)])[0]
+    verdicts = []
+    for one in run(row, np.random.default_rng(seed), share):
+        print(f"{'match' if one.matches else 'MISMATCH'}: {one.key} {one.task} {one.why}".rstrip())
+        verdicts.append(one.matches)
+    print(f"{sum(verdicts)} of {len(verdicts)} cells match")
+    if mark and whole and all(verdicts):
+        save_row(matched(row), record.parent)
+    return int(not all(verdicts))
+
+
+def leaderboard_collect(records: Path = Path("out/records"), rows: Path = ROWS) -> None:
+    """Gather records into one file a row.
+
+    Args:
+        records: Folder of the records.
+        rows: Folder of the rows.
+    """
+    from .evaluation.rows import collected, records_in, save_row
+
+    for row in collected(records_in(records)):
+        print(f"{save_row(row, rows)}: {len(row.records)} cells, {row.failures} failed")
+
+
+def leaderboard_build(
+    rows: Path = ROWS,
+    out: Path = Path("docs/board/index.html"),
+    films: Path | None = Path("docs/board/films"),
+) -> int:
+    """Build the page from rows; files that hold none are named and left out.
+
+    Args:
+        rows: Folder of the rows.
+        out: The page.
+        films: Folder of GIFs, one for a row.
+    """
+    from .evaluation.leaderboard import build, rows_in
+
+    found, wrong = rows_in(rows)
+    for message in wrong:
+        print(f"left out: {message}")
+    print(f"{build(found, out, films)}: {len(found)} rows")
+    return int(bool(wrong))
+
+
+Commands = dict[str, Callable[..., Any]]
+SUITE: Commands = {"list": suite_list, "verify": suite_verify, "freeze": suite_freeze}
+LEADERBOARD: Commands = {"collect": leaderboard_collect, "build": leaderboard_build}

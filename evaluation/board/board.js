@@ -1,0 +1,212 @@
+"use strict";
+// Everything from records reaches the page as text, never as markup.
+const rows = JSON.parse(document.getElementById("data").textContent);
+const COLORS = ["#1b7f5c", "#c2410c", "#2563eb", "#a21caf", "#b45309", "#0e7490", "#be123c", "#4d7c0f", "#6d28d9", "#57534e"];
+const SVG = "http://www.w3.org/2000/svg";
+const at = (id) => document.getElementById(id);
+const isNumber = (x) => typeof x === "number" && Number.isFinite(x);
+const percent = (x) => (isNumber(x) ? (100 * x).toFixed(1) + "%" : "–");
+const count = (x) => (isNumber(x) ? Math.round(x).toLocaleString("en") : "–");
+const fixed = (digits) => (x) => (isNumber(x) ? x.toFixed(digits) : "–");
+const given = (name) => (row) => row.given[name];
+const color = (index) => COLORS[index % COLORS.length];
+const agents = [...new Set(rows.map((row) => row.agent))];
+
+function element(name, text, attributes = {}, space = null) {
+  const made = space ? document.createElementNS(space, name) : document.createElement(name);
+  if (text !== null && text !== undefined) made.textContent = String(text);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
+  return made;
+}
+const drawn = (name, attributes, text) => element(name, text, attributes, SVG);
+
+const COLUMNS = [
+  { name: "Agent", value: (row) => row.agent, show: String },
+  { name: "Suite", value: (row) => row.suite, show: String },
+  { name: "Track", value: (row) => row.track, show: String },
+  { name: "Success", value: (row) => row.success, show: percent, interval: (row) => row.mean_interval, title: "Share of episodes that were satisfied at their end" },
+  { name: "IQM", value: (row) => row.iqm, show: percent, interval: (row) => row.iqm_interval, title: "Interquartile mean over replicates and tasks" },
+  { name: "Once", value: (row) => row.once, show: percent, title: "Share of episodes that were satisfied at some time" },
+  { name: "Return", value: (row) => row.returned, show: fixed(2) },
+  { name: "Error", value: (row) => row.error, show: fixed(3), title: "Median of the true error at the end" },
+  { name: "Steps", value: (row) => row.steps, show: count, title: "Median steps until satisfied for the first time" },
+  { name: "ms", value: (row) => (isNumber(row.latency.median) ? 1000 * row.latency.median : null), show: fixed(1), title: "Median milliseconds of an action" },
+  { name: "p95 ms", value: (row) => (isNumber(row.latency.p95) ? 1000 * row.latency.p95 : null), show: fixed(1) },
+  { name: "Missed", value: (row) => row.missed, show: count, title: "Actions after their deadline" },
+  { name: "Demos", value: given("demonstrations"), show: count, title: "Demonstrations as events" },
+  { name: "Expert episodes", value: given("episodes"), show: count, title: "Demonstrations in actions" },
+  { name: "Env steps", value: given("environment_steps"), show: count, title: "Steps in the test environment while learning" },
+  { name: "Model steps", value: given("model_steps"), show: count, title: "Steps of a model, in an episode" },
+  { name: "Pre-training", value: given("pretraining_steps"), show: count, title: "Updates before the agent met the task" },
+  { name: "Learning s", value: (row) => row.learning, show: count },
+  { name: "Replicates", value: (row) => row.replicates, show: count },
+  { name: "Tasks", value: (row) => row.tasks, show: (x, row) => x + " of " + row.of_tasks },
+  { name: "Failed cells", value: (row) => row.failures, show: count },
+  { name: "Status", value: (row) => row.status, show: String },
+];
+const COSTS = {
+  "environment steps": given("environment_steps"), "model steps in an episode": given("model_steps"),
+  "pre-training updates": given("pretraining_steps"), "milliseconds of an action": (row) => 1000 * (row.latency.median || 0),
+  "seconds of learning": (row) => row.learning,
+};
+const TRACKS = { "few-shot": "Few-shot: told by demonstrations", reward: "Reward: told the reward, charged for steps", reference: "Reference: floors and ceilings" };
+let sorted = { column: 3, descending: true };
+
+function chosen() {
+  const words = at("search").value.toLowerCase();
+  return rows.filter((row) => (!at("suite").value || row.suite === at("suite").value)
+    && (!at("track").value || row.track === at("track").value) && row.agent.toLowerCase().includes(words));
+}
+function compare(a, b) {
+  if (isNumber(a) && isNumber(b)) return a - b;
+  if (isNumber(a) !== isNumber(b) && (a === null || b === null || a === undefined || b === undefined)) return isNumber(a) ? 1 : -1;
+  return String(a).localeCompare(String(b));
+}
+function interval(pair) {
+  return Array.isArray(pair) ? element("span", " " + percent(pair[0]) + " to " + percent(pair[1]), { class: "interval" }) : null;
+}
+function drawTable(list) {
+  const head = element("tr");
+  COLUMNS.forEach((column, index) => {
+    const own = index === sorted.column;
+    const cell = element("th", null, { scope: "col", "aria-sort": own ? (sorted.descending ? "descending" : "ascending") : "none" });
+    const button = element("button", column.name, { type: "button", title: column.title || column.name });
+    button.addEventListener("click", () => {
+      sorted = { column: index, descending: own ? !sorted.descending : index > 2 };
+      draw();
+      at("board").querySelectorAll("th button")[index].focus();
+    });
+    cell.append(button);
+    head.append(cell);
+  });
+  const value = COLUMNS[sorted.column].value;
+  const order = [...list].sort((a, b) => (sorted.descending ? -1 : 1) * compare(value(a), value(b)));
+  const top = element("thead");
+  top.append(head);
+  const tracks = Object.keys(TRACKS).filter((track) => order.some((row) => row.track === track));
+  const bodies = tracks.map((track) => drawTrack(track, order.filter((row) => row.track === track)));
+  at("board").replaceChildren(element("caption", "Sorted by " + COLUMNS[sorted.column].name + ", within each track"), top, ...bodies);
+}
+function drawTrack(track, order) {
+  const body = element("tbody"), heading = element("tr", null, { class: "track" });
+  heading.append(element("th", TRACKS[track], { colspan: COLUMNS.length, scope: "rowgroup" }));
+  body.append(heading);
+  for (const row of order) {
+    const line = element("tr");
+    for (const column of COLUMNS) {
+      const cell = element("td", column.show(column.value(row), row));
+      const range = column.interval && interval(column.interval(row));
+      if (range) cell.append(range);
+      line.append(cell);
+    }
+    body.append(line);
+  }
+  return body;
+}
+function drawHeat(list) {
+  const tasks = [...new Set(list.flatMap((row) => row.each.map((one) => one.task)))];
+  const top = element("tr");
+  top.append(element("th", "Task", { scope: "col" }), ...list.map((row) => element("th", at("suite").value ? row.agent : row.agent + ", " + row.suite, { scope: "col" })));
+  const body = element("tbody");
+  for (const task of at("suite").value ? tasks : []) {
+    const line = element("tr");
+    line.append(element("th", task, { scope: "row" }));
+    for (const row of list) {
+      const one = row.each.find((each) => each.task === task);
+      const share = one && one.of ? one.hits / one.of : null;
+      const cell = element("td", percent(share), one ? { title: one.hits + " of " + one.of + ", " + percent(one.interval[0]) + " to " + percent(one.interval[1]) } : {});
+      if (share !== null) { cell.style.background = "hsl(" + Math.round(120 * share) + " 55% 78%)"; cell.style.color = "#111"; }
+      line.append(cell);
+    }
+    body.append(line);
+  }
+  const head = element("thead");
+  head.append(top);
+  at("heat").replaceChildren(head, body);
+}
+function axes(label, xTicks, x, y, title) {
+  const svg = drawn("svg", { viewBox: "0 0 640 330", role: "img", "aria-label": title });
+  for (const tick of [0, 0.25, 0.5, 0.75, 1]) {
+    svg.append(drawn("line", { x1: 50, x2: 620, y1: y(tick), y2: y(tick), stroke: "currentColor", "stroke-opacity": 0.2 }),
+      drawn("text", { x: 44, y: y(tick) + 4, "text-anchor": "end" }, percent(tick)));
+  }
+  for (const [tick, text] of xTicks) svg.append(drawn("text", { x: x(tick), y: 302, "text-anchor": "middle" }, text));
+  svg.append(drawn("text", { x: 335, y: 322, "text-anchor": "middle" }, label));
+  return svg;
+}
+const up = (share) => 285 - 265 * Math.min(Math.max(share, 0), 1);
+function legend(list) {
+  const made = element("ul", null, { class: "legend" });
+  for (const row of list) {
+    const item = element("li");
+    const swatch = element("span", null, { class: "swatch" });
+    swatch.style.background = color(agents.indexOf(row.agent));
+    item.append(swatch, " " + row.agent + (at("suite").value ? "" : ", " + row.suite));
+    made.append(item);
+  }
+  return made;
+}
+function drawProfiles(list) {
+  const x = (share) => 60 + 545 * share;
+  const svg = axes("success of at least", [0, 0.25, 0.5, 0.75, 1].map((t) => [t, percent(t)]), x, up, "Performance profiles");
+  for (const row of list.filter((one) => one.scores)) {
+    const all = row.scores.flat();
+    let path = "";
+    for (let step = 0; step <= 100; step += 1) {
+      const share = all.filter((score) => score >= step / 100 - 1e-9).length / all.length;
+      path += (step ? "L" : "M") + x(step / 100).toFixed(1) + " " + up(share).toFixed(1);
+    }
+    const line = drawn("path", { d: path, fill: "none", stroke: color(agents.indexOf(row.agent)), "stroke-width": 2 });
+    line.append(drawn("title", {}, row.agent + ", " + row.suite));
+    svg.append(line);
+  }
+  at("profile").replaceChildren(svg, legend(list));
+}
+function drawCosts(list) {
+  const cost = COSTS[at("cost").value];
+  const logs = list.map((row) => Math.log10(1 + Math.max(0, Number(cost(row)) || 0)));
+  const most = Math.max(1, ...logs);
+  const x = (value) => 60 + (550 * value) / most;
+  const ticks = [];
+  for (let power = 0; power <= most; power += 1) ticks.push([power, power ? "10^" + power : "0"]);
+  const svg = axes(at("cost").value + ", plus one, in powers of ten", ticks, x, up, "Cost against success");
+  list.forEach((row, index) => {
+    if (!isNumber(row.success)) return;
+    const dot = drawn("circle", { cx: x(logs[index]), cy: up(row.success), r: 6, fill: color(agents.indexOf(row.agent)), "fill-opacity": 0.8 });
+    dot.append(drawn("title", {}, row.agent + ", " + row.suite + ": " + percent(row.success)));
+    svg.append(dot);
+  });
+  at("scatter").replaceChildren(svg, legend(list));
+}
+function drawDetails(list) {
+  at("details").replaceChildren(...list.map((row) => {
+    const box = element("details");
+    box.append(element("summary", row.agent + " in " + row.suite + ": " + percent(row.success)));
+    if (typeof row.film === "string" && row.film.startsWith("data:image/gif;base64,")) {
+      box.append(element("img", null, { src: row.film, alt: "An episode of " + row.agent, loading: "lazy" }));
+    }
+    box.append(element("pre", row.command + "\n" + row.check), element("pre", JSON.stringify(row.config, null, 1)),
+      element("p", "Commit " + row.commit + "; " + count(row.episodes) + " episodes, " + count(row.learning) + " s of learning, " + count(row.acting) + " s of acting."));
+    return box;
+  }));
+}
+function draw() {
+  const list = chosen();
+  at("count").textContent = list.length + " of " + rows.length + " rows";
+  drawTable(list);
+  drawHeat(list);
+  drawProfiles(list);
+  drawCosts(list);
+  drawDetails(list);
+}
+function options(id, values, every) {
+  at(id).append(...(every ? [element("option", every, { value: "" })] : []), ...values.map((value) => element("option", value, { value })));
+}
+const suites = [...new Set(rows.map((row) => row.suite))].sort();
+options("suite", suites, "all suites");
+if (suites.length) at("suite").value = suites.find((name) => name.startsWith("particle-5shot")) || suites[0];
+options("track", [...new Set(rows.map((row) => row.track))].sort(), "all tracks");
+options("cost", Object.keys(COSTS), null);
+for (const id of ["suite", "track", "search", "cost"]) at(id).addEventListener("input", draw);
+at("filters").addEventListener("submit", (event) => event.preventDefault());
+draw();

@@ -1,0 +1,98 @@
+"""The board: one page of HTML that needs no network, made from rows of records."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..concepts.files import written_atomically
+from .records import RecordError
+from .rows import Row, load_row, summary
+from .runner import slug
+from .suites import FOLDER
+
+_PARTS = Path(__file__).parent / "board"
+_SEED = 0
+_LARGEST_FILM = 2_000_000
+
+
+def safe_json(value: object) -> str:
+    """JSON that may stand inside of a script element, whatever its texts say."""
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False)
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _source_hash(text: str) -> str:
+    """The hash by which a content security policy allows a script or a style."""
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def commands(row: Row) -> dict[str, str]:
+    """How a row is run again, and how it is checked."""
+    source, name = shlex.quote(str(row.agent["source"])), row.suite.name
+    path = f"docs/board/rows/{name}-v{row.suite.version}--{slug(str(row.agent['name']))}.json"
+    return {
+        "command": f"conceptgym evaluate agent {source} --suite {name} --seeds {max(row.replicates, 1)}",
+        "check": f"conceptgym verify {path}",
+    }
+
+
+def entry(row: Row, films: Path | None = None) -> dict[str, Any]:
+    """What the page knows of a row."""
+    told = summary(row, np.random.default_rng(_SEED)) | commands(row)
+    film = films and films / f"{row.suite.name}--{slug(str(row.agent['name']))}.gif"
+    if film and film.is_file() and film.stat().st_size <= _LARGEST_FILM:
+        told["film"] = "data:image/gif;base64," + base64.b64encode(film.read_bytes()).decode()
+    return told
+
+
+def page(entries: Iterable[dict[str, Any]]) -> str:
+    """The page."""
+    style, script = ((_PARTS / name).read_text() for name in ("board.css", "board.js"))
+    text = (_PARTS / "board.html").read_text()
+    parts = {
+        "@STYLE_HASH@": _source_hash(style),
+        "@SCRIPT_HASH@": _source_hash(script),
+        "@STYLE@": style,
+        "@SCRIPT@": script,
+        "@DATA@": safe_json(list(entries)),
+    }
+    for name, part in parts.items():
+        text = text.replace(name, part)
+    return text
+
+
+def rows_in(folder: Path, suites: Path = FOLDER) -> tuple[list[Row], list[str]]:
+    """All rows of a folder, and what is wrong with the files that hold none; those are left out.
+
+    Two files of the same agent, configuration and suite are one row too many: the later is left out.
+    """
+    rows, wrong, known = [], [], set()
+    for path in sorted(folder.glob("*.json")):
+        try:
+            row = load_row(path, suites)
+        except (RecordError, ValueError) as error:
+            wrong.append(f"{path.name}: {error}")
+            continue
+        key = json.dumps([row.suite.digest, row.agent], sort_keys=True)
+        if key in known:
+            wrong.append(f"{path.name}: another file holds this row already")
+            continue
+        known.add(key)
+        rows.append(row)
+    return rows, wrong
+
+
+def build(rows: Iterable[Row], target: Path, films: Path | None = None) -> Path:
+    """Writes the page, atomically."""
+    text = page(entry(row, films) for row in rows)
+    with written_atomically(target) as temporary:
+        Path(temporary).write_text(text, encoding="utf-8")
+    return target

@@ -1,0 +1,211 @@
+"""Rows of the board: all cells of an agent in a suite, in one file, and what they come to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..concepts.files import written_atomically
+from .records import Record, RecordError, check, from_json, load_record, read_json, to_json
+from .runner import slug
+from .statistics import bootstrap_interval, interquartile_mean, mean, noise_floor, wilson
+from .suites import FOLDER, Suite, load_suite
+
+_LARGEST_FILE = 50_000_000
+
+
+@dataclass(frozen=True)
+class Row:
+    """An agent in a suite.
+
+    Attributes:
+        suite: The suite.
+        records: Its cells, one of each key.
+    """
+
+    suite: Suite
+    records: tuple[Record, ...]
+
+    @property
+    def agent(self) -> dict[str, Any]:
+        """Name, track, configuration and source."""
+        return dict(self.records[0].agent)
+
+    @property
+    def replicates(self) -> int:
+        """Number of replicates of which every cell is there."""
+        return len(self.scores()[0])
+
+    @property
+    def failures(self) -> int:
+        """Cells that failed: their episodes are missing."""
+        return sum(bool(record.failure) for record in self.records)
+
+    def cell(self, item: int, replicate: int) -> list[Any]:
+        """Outcomes of a task in one replicate."""
+        wanted = self.suite.items[item]
+        told = {"body": wanted.body, "action": wanted.action, "argument": wanted.argument}
+        return [
+            outcome
+            for record in self.records
+            if record.replicate == replicate and dict(record.item) == told
+            for outcome in record.outcomes
+        ]
+
+    def tasks(self) -> list[int]:
+        """Numbers of the tasks that it was tried on."""
+        told = {(r.item["body"], r.item["action"], r.item["argument"]) for r in self.records}
+        return [i for i, one in enumerate(self.suite.items) if (one.body, one.action, one.argument) in told]
+
+    def scores(self, what: str = "success") -> tuple[np.ndarray, list[int]]:
+        """Means of an outcome, (R, M), of complete replicates, and the numbers of the M tasks."""
+        tasks, rows = self.tasks(), []
+        for replicate in sorted({record.replicate for record in self.records}):
+            cells = [self.cell(task, replicate) for task in tasks]
+            if all(len(cell) == len(self.suite.starts) for cell in cells):
+                rows.append([float(np.mean([getattr(one, what) for one in cell])) for cell in cells])
+        return np.array(rows).reshape(len(rows), len(tasks)), tasks
+
+
+def collected(records: Iterable[Record], suites: Path = FOLDER) -> list[Row]:
+    """Sorts records into rows: one for each suite and each configuration of an agent.
+
+    Raises:
+        RecordError: A record of a suite that is not the frozen one, or two records of one cell.
+    """
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        key = json.dumps([record.suite, record.agent], sort_keys=True)
+        groups.setdefault(key, []).append(record)
+    rows = []
+    for members in groups.values():
+        first = members[0]
+        suite = load_suite(str(first.suite["name"]), suites, int(first.suite["version"]))
+        if suite.digest != first.suite["digest"]:
+            raise RecordError(f"{first.key} is of another {suite.name} than the frozen one")
+        keys = [record.key for record in members]
+        if len(set(keys)) < len(keys):
+            raise RecordError(
+                f"{slug(str(first.agent['name']))} in {suite.name} has records of one cell twice"
+            )
+        for record in members:
+            _check_starts(record, suite)
+        rows.append(Row(suite, tuple(sorted(members, key=lambda r: (r.replicate, r.item["body"], r.key)))))
+    return rows
+
+
+def _check_starts(record: Record, suite: Suite) -> None:
+    """A record's episodes are those of the suite, no other."""
+    strangers = {outcome.start for outcome in record.outcomes} - set(suite.starts)
+    if strangers or record.replicate >= len(suite.shown) or record.shown != suite.shown[record.replicate]:
+        raise RecordError(f"{record.key} has starts or demonstrations that are not of {suite.name}")
+
+
+def summary(row: Row, rng: np.random.Generator) -> dict[str, Any]:
+    """What a row comes to, as JSON has it: means with 95% intervals, and what it cost."""
+    scores, tasks = row.scores()
+    outcomes = [one for record in row.records for one in record.outcomes]
+    hits, of = sum(one.success for one in outcomes), len(outcomes)
+    told: dict[str, Any] = {
+        "suite": row.suite.name, "version": row.suite.version, "agent": row.agent["name"],
+        "track": row.agent["track"], "config": row.agent["config"], "source": row.agent["source"],
+        "replicates": len(scores), "tasks": len(tasks), "of_tasks": len(row.suite.items),
+        "episodes": of, "failures": row.failures,
+        "status": _status(row), "success": hits / of if of else None,
+        "once": float(np.mean([one.once for one in outcomes])) if of else None,
+        "returned": float(np.mean([one.returned for one in outcomes])) if of else None,
+        "error": float(np.median([one.error for one in outcomes])) if of else None,
+        "steps": _median([one.steps for one in outcomes if one.once]),
+        "missed": sum(one.missed for one in outcomes),
+        "given": _given(row), "latency": _latencies(row),
+        "learning": sum(record.seconds["learning"] for record in row.records),
+        "acting": sum(record.seconds["acting"] for record in row.records),
+        "commit": row.records[0].commit,
+    }  # fmt: skip
+    told["each"] = [_task(row, index) for index in tasks]
+    if len(scores):
+        told["mean"], told["mean_interval"] = float(mean(scores)), bootstrap_interval(scores, mean, rng)
+        told["iqm"] = float(interquartile_mean(scores))
+        told["iqm_interval"] = bootstrap_interval(scores, interquartile_mean, rng)
+        told["noise"] = noise_floor(scores).tolist() if len(scores) > 1 else []
+        told["scores"] = scores.tolist()
+    return told
+
+
+def _median(values: list[float]) -> float | None:
+    return float(np.median(values)) if values else None
+
+
+def _status(row: Row) -> str:
+    return "re-run matched" if any(r.status == "re-run matched" for r in row.records) else "self-reported"
+
+
+def _given(row: Row) -> dict[str, Any]:
+    """What the agent was given: of all cells the largest; of steps of a model, a mean by episode."""
+    every = [record.given for record in row.records if not record.failure]
+    if not every:
+        return {}
+    told = {name: max(given[name] for given in every) for name in every[0]}
+    episodes = sum(len(record.outcomes) for record in row.records)
+    told["model_steps"] = round(
+        sum(one.model_steps for r in row.records for one in r.outcomes) / max(episodes, 1)
+    )
+    return told
+
+
+def _latencies(row: Row) -> dict[str, float | None]:
+    return {
+        name: _median([r.latency[name] for r in row.records if r.latency[name] is not None])  # type: ignore[misc]
+        for name in ("median", "p95")
+    }
+
+
+def _task(row: Row, index: int) -> dict[str, Any]:
+    outcomes = [one for replicate in range(len(row.suite.shown)) for one in row.cell(index, replicate)]
+    hits, of = sum(one.success for one in outcomes), len(outcomes)
+    interval = wilson(hits, of) if of else (0.0, 1.0)
+    return {"task": row.suite.items[index].name, "hits": hits, "of": of, "interval": interval}
+
+
+def save_row(row: Row, folder: Path) -> Path:
+    """Writes all records of a row to one file, atomically."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{row.suite.name}-v{row.suite.version}--{slug(row.agent['name'])}.json"
+    text = ",\n".join(json.dumps(to_json(record), separators=(",", ":")) for record in row.records)
+    with written_atomically(path) as temporary:
+        Path(temporary).write_text(f'{{"records":[\n{text}\n]}}\n')
+    return path
+
+
+def load_row(path: Path, suites: Path = FOLDER) -> Row:
+    """Reads a row.
+
+    Raises:
+        RecordError: The file holds none, or records of several.
+    """
+    if path.stat().st_size > _LARGEST_FILE:
+        raise RecordError(f"{path} has more than {_LARGEST_FILE} bytes")
+    told = read_json(path)
+    if not isinstance(told, dict) or set(told) != {"records"} or not isinstance(told["records"], list):
+        raise RecordError(f'{path} is no row: expected {{"records": [...]}}')
+    for value in told["records"]:
+        check(value)
+    rows = collected([from_json(value) for value in told["records"]], suites)
+    if len(rows) != 1:
+        raise RecordError(f"{path} holds {len(rows)} rows, expected one")
+    return rows[0]
+
+
+def records_in(folder: Path) -> list[Record]:
+    """All records below a folder."""
+    return [load_record(path) for path in sorted(folder.rglob("*.json")) if "learned" not in path.parts]
+
+
+def matched(row: Row) -> Row:
+    """The row, marked as re-run."""
+    return replace(row, records=tuple(replace(record, status="re-run matched") for record in row.records))

@@ -1,0 +1,235 @@
+"""Runs agents over suites, cell by cell: each is idempotent, and leaves one record behind.
+
+A kill at any moment loses the cells that were being run, and nothing else: a second run does what is
+left. Cells are independent of each other, so that any executor will do.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from ..agents import roster
+from ..agents.agent import Given
+from ..agents.lesson import Contestant, Lesson
+from ..concepts.energy.provenance import commit
+from ..concepts.event import Event
+from .bodies import make_body
+from .episodes import Episode, enact
+from .executors import mapped
+from .records import (
+    SCHEMA,
+    Outcome,
+    Record,
+    array_digest,
+    cell_key,
+    load_record,
+    machine,
+    save_record,
+    versions,
+)
+from .suites import FOLDER, Suite, load_suite
+
+BLOCK = 10
+"""Starts of a cell."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One piece of work, small enough to be sent anywhere.
+
+    Attributes:
+        suite: Name of the suite.
+        version: Its version.
+        item: Number of the task.
+        agent: Who, as ``roster.find`` takes it.
+        replicate: Number of the replicate.
+        block: Number of the block of starts.
+        out: Folder of the records.
+        suites: Folder of the suites.
+    """
+
+    suite: str
+    version: int
+    item: int
+    agent: str
+    replicate: int
+    block: int
+    out: str
+    suites: str = str(FOLDER)
+
+
+def slug(text: str) -> str:
+    """A name for files."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "agent"
+
+
+def cells_of(
+    suite: Suite, agent: str, seeds: int, out: Path, suites: Path = FOLDER, items: Sequence[str] = ()
+) -> list[Cell]:
+    """The cells of an agent in a suite.
+
+    Args:
+        suite: The suite.
+        agent: Who.
+        seeds: Number of replicates.
+        out: Folder of the records.
+        suites: Folder of the suites.
+        items: Names of tasks; all if there are none.
+
+    Raises:
+        ValueError: More replicates than the suite has demonstrations for, or unknown tasks.
+    """
+    if not 1 <= seeds <= len(suite.shown):
+        raise ValueError(
+            f"seeds is {seeds}, the suite {suite.name} has demonstrations for 1 to {len(suite.shown)}"
+        )
+    known = [item.name for item in suite.items]
+    unknown = sorted(set(items) - set(known))
+    if unknown:
+        raise ValueError(f"{suite.name} has no tasks {unknown}, only {known}")
+    chosen = [index for index, name in enumerate(known) if not items or name in items]
+    blocks = -(-len(suite.starts) // BLOCK)
+    return [
+        Cell(suite.name, suite.version, index, agent, replicate, block, str(out), str(suites))
+        for replicate in range(seeds)
+        for index in chosen
+        for block in range(blocks)
+    ]
+
+
+def identity(cell: Cell, suite: Suite, contestant: Contestant) -> dict[str, Any]:
+    """What the results of a cell depend on, with its key."""
+    item = suite.items[cell.item]
+    told: dict[str, Any] = {
+        "schema": SCHEMA,
+        "suite": {"name": suite.name, "version": suite.version, "digest": suite.digest},
+        "item": {"body": item.body, "action": item.action, "argument": item.argument},
+        "agent": {
+            "name": contestant.name,
+            "track": contestant.track,
+            "config": dict(contestant.config),
+            "source": cell.agent,
+        },
+        "replicate": cell.replicate,
+        "shown": suite.shown[cell.replicate],
+        "block": cell.block,
+    }
+    return {**told, "key": cell_key(told)}
+
+
+def run_cell(cell: Cell, again: bool = False) -> Record:
+    """The record of a cell: as it lies there, or, if it does not or the cell failed, run now and written.
+
+    Args:
+        cell: The cell.
+        again: Whether to run it in any case, and to write nothing.
+    """
+    suite, contestant = load_suite(cell.suite, Path(cell.suites), cell.version), roster.find(cell.agent)
+    told = identity(cell, suite, contestant)
+    folder = Path(cell.out) / f"{suite.name}-v{suite.version}" / slug(contestant.name)
+    path = folder / f"{told['key']}.json"
+    if path.exists() and not again:
+        known = load_record(path)
+        if not known.failure:
+            return known
+    record = _run(told, cell, suite, contestant, folder)
+    if not again:
+        save_record(record, folder)
+    return record
+
+
+def _run(told: dict[str, Any], cell: Cell, suite: Suite, contestant: Contestant, folder: Path) -> Record:
+    import torch
+
+    torch.set_num_threads(1)
+    item = suite.items[cell.item]
+
+    def make(**arguments: object) -> Any:  # noqa: ANN401  (a ConceptEnv)
+        return make_body(item.body, item.action, item.argument, **arguments)
+
+    env = make()
+    shown = env.demonstrations(suite.k, suite.shown[cell.replicate])
+    learned = folder / "learned" / f"{slug(item.name)}-{cell.replicate}"
+    hidden = contestant.track == "reward"
+    lesson = Lesson(make, None if hidden else shown, suite.shown[cell.replicate], learned)
+    starts = suite.starts[cell.block * BLOCK : (cell.block + 1) * BLOCK]
+    begun, given, episodes, failure = time.perf_counter(), Given(), [], ""
+    learning = 0.0
+    try:
+        agent = contestant.learn(lesson)
+        learning = time.perf_counter() - begun
+        episodes = [enact(env, agent, start, lesson.demonstrations) for start in starts]
+        given = agent.given
+    except Exception:  # whatever a contestant does wrong belongs into the record, which says so
+        failure, episodes = traceback.format_exc()[-1500:], []
+    acting = time.perf_counter() - begun - learning
+    env.close()
+    return Record(
+        **told,
+        demonstrations=_shown_digest(shown),
+        given=_charged(given, lesson),
+        outcomes=tuple(_outcome(start, one) for start, one in zip(starts, episodes, strict=False)),
+        latency=_latency(episodes),
+        seconds={"learning": round(learning, 3), "acting": round(acting, 3)},
+        machine={**machine(), "threads": 1},
+        versions=versions(),
+        commit=commit(),
+        failure=failure,
+    )
+
+
+def _shown_digest(shown: Event) -> str:
+    return array_digest(shown.positions, shown.colors, shown.sizes, shown.attention)
+
+
+def _charged(given: Given, lesson: Lesson) -> dict[str, Any]:
+    """What the agent says it was given, and not less than what was counted."""
+    meter, told = lesson.meter, asdict(given)
+    told["environment_steps"] = max(told["environment_steps"], meter.steps)
+    told["episodes"] = max(told["episodes"], meter.episodes)
+    return told
+
+
+def _outcome(start: int, one: Episode) -> Outcome:
+    missed = 0
+    return Outcome(
+        start,
+        one.success,
+        one.once,
+        round(one.returned, 6),
+        round(one.error, 6),
+        one.first,
+        one.model_steps,
+        missed,
+    )
+
+
+def _latency(episodes: list[Episode]) -> dict[str, float | None]:
+    times = np.array([second for one in episodes for second in one.latencies])
+    if not len(times):
+        return {"median": None, "p95": None}
+    return {"median": round(float(np.median(times)), 6), "p95": round(float(np.quantile(times, 0.95)), 6)}
+
+
+def evaluate(
+    cells: Sequence[Cell], *, executor: str = "local", jobs: int = 1, progress: bool = True
+) -> Iterator[Record]:
+    """Runs cells, in any order; records that are there already come at once.
+
+    Args:
+        cells: What to run.
+        executor: A name in ``executors.EXECUTORS``.
+        jobs: Processes.
+        progress: Whether to show a progress bar.
+    """
+    done = mapped(run_cell, cells, executor, jobs)
+    yield from tqdm(done, total=len(cells), unit="cell", disable=not progress, smoothing=0.05)

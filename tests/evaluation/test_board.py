@@ -1,0 +1,168 @@
+"""The page in a browser: it sorts and filters, and no record can break or script it."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conceptgym.evaluation.leaderboard import build, entry, page, rows_in, safe_json
+from conceptgym.evaluation.records import Record, cell_key, from_json, to_json
+from conceptgym.evaluation.rows import Row, collected, load_row, save_row, summary
+from conceptgym.evaluation.runner import cells_of, evaluate
+from conceptgym.evaluation.statistics import wilson
+from conceptgym.evaluation.suites import load_suite
+
+EVIL = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'></script>"
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
+    """Two agents on the smoke suite."""
+    suite, out = load_suite("smoke"), tmp_path_factory.mktemp("records")
+    return [
+        record
+        for agent in ("random", "idle")
+        for record in evaluate(cells_of(suite, agent, 2, out), progress=False)
+    ]
+
+
+def renamed(record: Record, **changes: Any) -> Record:  # noqa: ANN401  (parts of an agent)
+    """The record of another agent, with a key that fits."""
+    told = to_json(record)
+    told["agent"].update(changes)
+    told["key"] = cell_key(told)
+    return from_json(told)
+
+
+@pytest.fixture
+def browser() -> Iterator[Any]:
+    """Headless Chromium."""
+    selenium = pytest.importorskip("selenium.webdriver", reason="needs selenium, of the extra dev")
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (chromium and driver):
+        pytest.skip("needs chromium and chromium-driver: apt-get install chromium chromium-driver")
+    from selenium.webdriver.chrome.service import Service
+
+    options = selenium.ChromeOptions()
+    options.binary_location = chromium
+    for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1200,900"):
+        options.add_argument(word)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    made = selenium.Chrome(options=options, service=Service(driver))
+    yield made
+    made.quit()
+
+
+def opened(browser: Any, rows: list[Row], path: Path) -> Any:  # noqa: ANN401  (selenium's driver)
+    browser.get(f"file://{build(rows, path)}")
+    return browser
+
+
+def texts(browser: Any, selector: str) -> list[str]:  # noqa: ANN401
+    script = "return [...document.querySelectorAll(arguments[0])].map((one) => one.textContent)"
+    return list(browser.execute_script(script, selector))
+
+
+def test_the_page_sorts_filters_and_says_nothing_on_the_console(
+    browser: Any,  # noqa: ANN401
+    records: list[Record],
+    tmp_path: Path,
+) -> None:
+    others = [renamed(record, name="third agent", track="few-shot") for record in records[:6]]
+    driver = opened(browser, collected([*records, *others]), tmp_path / "board.html")
+    names = "#board tbody tr td:first-child"
+    assert set(texts(driver, names)) == {"random", "do nothing", "third agent"}
+    assert len(texts(driver, "#board tr.track")) == 2, "tracks are never mixed"
+    buttons = driver.find_elements("css selector", "#board th button")
+    buttons[0].click()
+    once = texts(driver, names)[1:]
+    driver.find_elements("css selector", "#board th button")[0].click()
+    assert texts(driver, names)[1:] == once[::-1] and once == sorted(once)
+    assert driver.find_elements("css selector", "#board th")[0].get_attribute("aria-sort") == "descending"
+    choose = "const s = document.getElementById('track'); s.value = 'few-shot'; "
+    driver.execute_script(choose + "s.dispatchEvent(new Event('input'))")
+    assert texts(driver, names) == ["third agent"] and texts(driver, "#count") == ["1 of 3 rows"]
+    driver.find_element("css selector", "#search").send_keys("nobody")
+    assert texts(driver, names) == [] and texts(driver, "#count") == ["0 of 3 rows"]
+    assert driver.get_log("browser") == []
+    assert len(driver.find_elements("css selector", "svg")) == 2
+
+
+def test_the_page_fits_a_phone(browser: Any, records: list[Record], tmp_path: Path) -> None:  # noqa: ANN401
+    browser.set_window_size(500, 800)
+    driver = opened(browser, collected(records), tmp_path / "board.html")
+    width = "return [document.documentElement.scrollWidth, window.innerWidth]"
+    inside, window = driver.execute_script(width)
+    assert inside <= window
+
+
+def test_a_malicious_record_cannot_script_the_page(
+    browser: Any,  # noqa: ANN401
+    records: list[Record],
+    tmp_path: Path,
+) -> None:
+    short = EVIL[:60]
+    evil = [
+        renamed(record, name=short, config={EVIL: [EVIL, 1e300, None]}, source=EVIL[:100])
+        for record in records[:6]
+    ]
+    driver = opened(browser, collected([*records, *evil]), tmp_path / "board.html")
+    assert driver.execute_script("return window.hacked") is None
+    assert short in texts(driver, "#board tbody tr td:first-child")
+    assert driver.get_log("browser") == []
+
+
+def test_no_text_ends_the_script_element() -> None:
+    told = safe_json({"name": EVIL, "other": "&amp; ]]> \u2028"})
+    assert "<" not in told and ">" not in told and "&" not in told
+    assert json.loads(told)["name"] == EVIL
+    assert page([]).count("</script>") == 2
+
+
+def test_rows_that_are_none_are_left_out_by_name(records: list[Record], tmp_path: Path) -> None:
+    row = collected(records[:6])[0]
+    path = save_row(row, tmp_path)
+    good = path.read_text()
+    value = json.loads(good)
+    value["records"][0]["outcomes"][0]["error"] = 1e300
+    files = {
+        "nan.json": good.replace('"error":', '"error":NaN,"x":', 1),
+        "huge.json": json.dumps(value),
+        "twice.json": good,
+        "schema.json": good.replace('"schema":1', '"schema":2'),
+        "list.json": "[1, 2]",
+        "deep.json": "[" * 100_000,
+        "binary.json": "\x00\xff",
+        "renamed.json": good.replace('"random"', '"best"'),
+        "doubled.json": json.dumps(
+            {"records": [*json.loads(good)["records"], json.loads(good)["records"][0]]}
+        ),
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    rows, wrong = rows_in(tmp_path)
+    assert len(rows) == 1
+    assert {message.split(":")[0] for message in wrong} == {*files} - {"twice.json"} | {"twice.json"}
+    assert any("hash of what the results depend on" in m for m in wrong if m.startswith("renamed"))
+    assert any("NaN" in m for m in wrong if m.startswith("nan"))
+    assert any("another file" in m for m in wrong if m.startswith("twice"))
+
+
+def test_a_row_is_what_its_cells_say(records: list[Record], tmp_path: Path) -> None:
+    row = collected(records[:6])[0]
+    told = summary(row, np.random.default_rng(0))
+    hits = sum(one.success for record in row.records for one in record.outcomes)
+    assert told["success"] == hits / 12 and told["episodes"] == 12 and told["replicates"] == 2
+    assert sum(each["hits"] for each in told["each"]) == hits
+    assert all(each["interval"] == wilson(each["hits"], each["of"]) for each in told["each"])
+    assert told["mean"] == pytest.approx(hits / 12)
+    assert load_row(save_row(row, tmp_path)).records == row.records
+    assert "film" not in entry(row, tmp_path)
+    # A failed cell is missing, and not a zero.
+    failed = replace(row.records[0], failure="it broke", outcomes=())
+    partial = summary(Row(row.suite, (failed, *row.records[1:])), np.random.default_rng(0))
+    assert partial["replicates"] == 1 and partial["failures"] == 1 and partial["episodes"] == 10

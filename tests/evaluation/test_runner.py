@@ -1,0 +1,247 @@
+"""Suites are frozen, cells are idempotent, records say all that a re-run needs."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conceptgym.agents import roster
+from conceptgym.agents.agent import Agent
+from conceptgym.agents.baselines.floors import Idle
+from conceptgym.agents.lesson import Contestant, Lesson, Track, recorded_episode
+from conceptgym.cli import main
+from conceptgym.evaluation.bodies import make_body
+from conceptgym.evaluation.records import RecordError, check, load_record, to_json
+from conceptgym.evaluation.rows import collected, save_row
+from conceptgym.evaluation.runner import Cell, cells_of, evaluate, run_cell
+from conceptgym.evaluation.suites import (
+    FOLDER,
+    Suite,
+    changed_items,
+    drafts,
+    load_suite,
+    save_suite,
+    suite_digest,
+    suite_names,
+)
+from conceptgym.evaluation.verify import difference, verify
+
+
+@pytest.fixture(scope="module")
+def smoke() -> Suite:
+    """The suite for tests."""
+    return load_suite("smoke")
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Fails at a task."""
+
+    name: str = "broken"
+    track: Track = "few-shot"
+    config: Mapping[str, object] = field(default_factory=dict)
+
+    def learn(self, lesson: Lesson) -> Agent:
+        """Does not."""
+        if "near" in lesson.make().task.name:
+            raise RuntimeError("no idea")
+        return Idle().learn(lesson)
+
+
+@pytest.mark.parametrize("name", suite_names())
+def test_suites_are_what_their_hashes_say(name: str) -> None:
+    suite = load_suite(name)
+    assert suite.digest == suite_digest(suite) and all(item.digest for item in suite.items)
+    draft = next(one for one in drafts() if one.name == name)
+    named = [(item.body, item.action, item.argument) for item in draft.items]
+    assert named == [(item.body, item.action, item.argument) for item in suite.items]
+    assert len(set(suite.starts)) == len(suite.starts) and len(set(suite.shown)) == len(suite.shown) == 10
+    assert not set(suite.starts) & set(suite.shown)
+
+
+def test_every_kind_of_scene_is_still_what_was_frozen(smoke: Suite) -> None:
+    assert changed_items(smoke, progress=False) == []
+    moved = replace(smoke, starts=tuple(start + 1 for start in smoke.starts))
+    assert changed_items(moved, progress=False) == [item.name for item in smoke.items]
+
+
+def test_a_suite_that_was_changed_by_hand_is_refused(smoke: Suite, tmp_path: Path) -> None:
+    path = save_suite(smoke, tmp_path)
+    assert load_suite("smoke", tmp_path) == smoke and save_suite(smoke, tmp_path) == path
+    path.write_text(path.read_text().replace('"near"', '"far"'))
+    with pytest.raises(ValueError, match="changed by hand"):
+        load_suite("smoke", tmp_path)
+    with pytest.raises(ValueError, match="there is no suite 'other'"):
+        load_suite("other")
+
+
+def test_another_suite_of_the_same_version_is_not_written(smoke: Suite, tmp_path: Path) -> None:
+    save_suite(smoke, tmp_path)
+    other = replace(smoke, title="another")
+    with pytest.raises(ValueError, match="give this one another version"):
+        save_suite(replace(other, digest=suite_digest(other)), tmp_path)
+
+
+def test_a_cell_is_run_once(smoke: Suite, tmp_path: Path) -> None:
+    cells = cells_of(smoke, "random", 2, tmp_path)
+    assert len(cells) == 6
+    first = list(evaluate(cells, progress=False))
+    stamps = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.json")}
+    assert len(stamps) == 6
+    again = list(evaluate(cells, progress=False))
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.json")} == stamps
+    assert [record.key for record in first] == [record.key for record in again]
+    starts = [outcome.start for record in first[:3] for outcome in record.outcomes]
+    assert starts == list(smoke.starts) * 3, "one episode, one frozen start"
+
+
+def test_processes_change_nothing(smoke: Suite, tmp_path: Path) -> None:
+    one = list(evaluate(cells_of(smoke, "replay", 1, tmp_path / "a"), progress=False))
+    two = list(evaluate(cells_of(smoke, "replay", 1, tmp_path / "b"), jobs=2, progress=False))
+    assert {r.key: r.outcomes for r in one} == {r.key: r.outcomes for r in two}
+    assert all(record.given["episodes"] == 5 for record in one)
+
+
+def test_slurms_local_executor_does_the_same(
+    smoke: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("submitit")
+    monkeypatch.chdir(tmp_path)
+    cells = cells_of(smoke, "idle", 1, tmp_path / "a", items=["particle near"])
+    here = list(evaluate(cells, progress=False))
+    there = list(
+        evaluate(
+            [replace(cell, out=str(tmp_path / "b")) for cell in cells],
+            executor="submitit-local",
+            progress=False,
+        )
+    )
+    assert [r.outcomes for r in here] == [r.outcomes for r in there]
+
+
+@pytest.mark.slow
+def test_ray_does_the_same(smoke: Suite, tmp_path: Path) -> None:
+    ray = pytest.importorskip("ray")
+    cells = cells_of(smoke, "random", 2, tmp_path / "a")
+    here = list(evaluate(cells, progress=False))
+    elsewhere = [replace(cell, out=str(tmp_path / "b")) for cell in cells]
+    there = list(evaluate(elsewhere, executor="ray", jobs=2, progress=False))
+    ray.shutdown()
+    assert {r.key: r.outcomes for r in here} == {r.key: r.outcomes for r in there}
+
+
+def test_a_kill_loses_no_finished_cell(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "conceptgym.cli", "evaluate", "agent", "oracle"]
+    command += ["--suite", "smoke", "--seeds", "2", "--out", str(tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while len(list(tmp_path.rglob("*.json"))) < 2:
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    before = {path: path.read_text() for path in tmp_path.rglob("[!.]*.json")}
+    assert 2 <= len(before) < 6
+    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    after = {path: path.read_text() for path in tmp_path.rglob("[!.]*.json")}
+    assert len(after) == 6 and all(after[path] == text for path, text in before.items())
+
+
+def test_what_goes_wrong_stands_in_the_record_and_is_tried_again(
+    smoke: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(roster, "find", lambda name: Broken())
+    records = list(evaluate(cells_of(smoke, "broken", 1, tmp_path), progress=False))
+    failed = [record for record in records if record.failure]
+    assert len(failed) == 1 and "no idea" in failed[0].failure and failed[0].outcomes == ()
+    monkeypatch.setattr(roster, "find", lambda name: replace(Idle(), name="broken", track="few-shot"))
+    mended = list(evaluate(cells_of(smoke, "broken", 1, tmp_path), progress=False))
+    assert not any(record.failure for record in mended)
+
+
+def test_steps_and_episodes_are_charged_by_the_harness() -> None:
+    lesson = Lesson(lambda: make_body("particle", "near"), None, 0)
+    env = lesson.env()
+    env.reset(seed=0)
+    for _ in range(7):
+        env.step(env.action_space.sample())
+    assert lesson.meter.steps == 7 and lesson.meter.rewarded
+    shown = lesson.episodes(2)
+    assert lesson.meter.episodes == 2 and shown[0].seed != shown[1].seed
+    assert shown[0].rewards.sum() > 5, "the expert brings it about"
+
+
+def test_the_experts_episode_can_be_taken_again() -> None:
+    env = make_body("arm", "near")
+    episode = recorded_episode(env, 5)
+    env.reset(seed=5)
+    rewards = [env.step(action)[1] for action in episode.actions]
+    assert rewards == pytest.approx(list(episode.rewards)) and sum(rewards) > 0
+
+
+def test_a_row_verifies_and_a_lie_does_not(smoke: Suite, tmp_path: Path) -> None:
+    rows = collected(evaluate(cells_of(smoke, "random", 2, tmp_path), progress=False))
+    verdicts = list(verify(rows[0], np.random.default_rng(0), share=1.0))
+    assert len(verdicts) == 6 and all(one.matches for one in verdicts)
+    record = rows[0].records[0]
+    better = replace(record, outcomes=tuple(replace(o, success=not o.success) for o in record.outcomes))
+    assert "came out as" in difference(better, record)
+    lied = replace(rows[0], records=(better, *rows[0].records[1:]))
+    assert [one.matches for one in verify(lied, np.random.default_rng(0), share=1.0)].count(False) == 1
+    path = save_row(lied, tmp_path / "rows")
+    assert main(["verify", str(path), "--share", "1.0"]) == 1
+    assert main(["verify", str(save_row(rows[0], tmp_path / "rows")), "--share", "0.2", "--mark"]) == 0
+    assert '"re-run matched"' in path.read_text()
+
+
+def test_records_are_checked_field_by_field(smoke: Suite, tmp_path: Path) -> None:
+    record = run_cell(cells_of(smoke, "idle", 1, tmp_path)[0])
+    told = to_json(record)
+    check(told)
+    for change, message in (
+        ({"replicate": -1}, "record.replicate"),
+        ({"commit": 3}, "record.commit"),
+        ({"outcomes": []}, "does not say why"),
+        ({"extra": 1}, "record"),
+        ({"shown": 5}, "not the hash"),
+        ({"outcomes": told["outcomes"] * 2}, "one start twice"),
+        ({"agent": {**told["agent"], "track": "mine"}}, "record.agent.track"),
+    ):
+        with pytest.raises(RecordError, match=message):
+            check({**told, **change})
+    text = tmp_path / "x.json"
+    text.write_text("{")
+    with pytest.raises(RecordError, match="no JSON"):
+        load_record(text)
+
+
+def test_contestants_are_found_by_name_and_by_path() -> None:
+    for name in roster.CONTESTANTS:
+        found = roster.find(name)
+        assert isinstance(found, Contestant) and json.dumps(dict(found.config)) is not None
+    assert roster.find("conceptgym.agents.baselines.floors:Random").name == "random"
+    with pytest.raises(ValueError, match="there is no agent 'nobody'"):
+        roster.find("nobody")
+    with pytest.raises(ValueError, match="cannot load"):
+        roster.find("conceptgym.agents.nowhere:Nobody")
+    with pytest.raises(ValueError, match="expected name, track"):
+        roster.find("pathlib:Path")
+
+
+def test_nonsense_is_refused(smoke: Suite, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="demonstrations for 1 to 10"):
+        cells_of(smoke, "random", 11, tmp_path)
+    with pytest.raises(ValueError, match="has no tasks"):
+        cells_of(smoke, "random", 1, tmp_path, items=["particle nothing"])
+    with pytest.raises(ValueError, match="executor is 'cloud'"):
+        list(evaluate([], executor="cloud", progress=False))
+    with pytest.raises(ValueError, match="there is no body"):
+        make_body("leg", "near")
+    assert isinstance(Cell("smoke", 1, 0, "random", 0, 0, "out").suites, str) and FOLDER.is_dir()
