@@ -22,6 +22,13 @@ CONTESTANTS: dict[str, str] = {
     "chunked-cloning": "baselines.cloning:ChunkedCloning",
     "implicit-cloning": "baselines.cloning:ImplicitCloning",
     "diffusion": "baselines.cloning:DiffusionCloning",
+    "ppo": "baselines.reinforcement:ppo",
+    "sac": "baselines.reinforcement:sac",
+    "td3": "baselines.reinforcement:td3",
+    "tqc": "baselines.reinforcement:tqc",
+    "sac-her": "baselines.reinforcement:sac_her",
+    "tqc-her": "baselines.reinforcement:tqc_her",
+    "sac-demonstrations": "baselines.reinforcement:sac_demonstrations",
 }
 """Ours: module within this folder, and class."""
 

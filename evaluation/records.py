@@ -76,6 +76,7 @@ class Record:
         machine: What it ran on, with how many threads.
         versions: Of the packages.
         commit: Of this package's repository, if it is one.
+        curve: Where it learned in the environment: pairs of steps and success.
         failure: What went wrong, where it did; the outcomes are missing then.
         status: "self-reported", or "re-run matched".
     """
@@ -96,6 +97,7 @@ class Record:
     machine: Mapping[str, Any]
     versions: Mapping[str, str]
     commit: str
+    curve: tuple[tuple[float, float], ...] = ()
     failure: str = ""
     status: str = "self-reported"
 
@@ -144,6 +146,7 @@ def from_json(value: object) -> Record:
     check(value)
     told: dict[str, Any] = dict(value)  # type: ignore[call-overload]
     outcomes = tuple(Outcome(**outcome) for outcome in told.pop("outcomes"))
+    told["curve"] = tuple((steps, success) for steps, success in told["curve"])
     return Record(**told, outcomes=outcomes)
 
 

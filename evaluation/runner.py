@@ -164,9 +164,11 @@ def _run(told: dict[str, Any], cell: Cell, suite: Suite, contestant: Contestant,
     starts = suite.starts[cell.block * BLOCK : (cell.block + 1) * BLOCK]
     begun, given, episodes, failure = time.perf_counter(), Given(), [], ""
     learning = 0.0
+    curve: tuple[tuple[float, float], ...] = ()
     try:
         agent = contestant.learn(lesson)
         learning = time.perf_counter() - begun
+        curve = tuple((steps, success) for steps, success in agent.info.get("curve", ()))
         episodes = [enact(env, agent, start, lesson.demonstrations) for start in starts]
         given = agent.given
     except Exception:  # whatever a contestant does wrong belongs into the record, which says so
@@ -183,6 +185,7 @@ def _run(told: dict[str, Any], cell: Cell, suite: Suite, contestant: Contestant,
         machine={**machine(), "threads": 1},
         versions=versions(),
         commit=commit(),
+        curve=curve,
         failure=failure,
     )
 

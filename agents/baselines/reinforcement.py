@@ -1,0 +1,253 @@
+"""Reinforcement learning by stable-baselines3: told the reward, and charged for every step.
+
+Hyperparameters are the library's defaults, which are those of the papers, but for what is said here;
+they were set on tasks that no suite tests ("near(blue)" and "left_of(large)" of the training split).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium.error import DependencyNotInstalled
+from jaxtyping import Float
+from safetensors.torch import load_file, save_file
+
+from ...concepts.event import Event
+from ...concepts.files import written_atomically
+from ...envs.single import ConceptEnv
+from ..agent import Agent, Given
+from ..lesson import Lesson, Metered, Track
+
+_WINDOW = 50
+"""Episodes over which the curve's success is a mean."""
+
+_POINTS = 60
+"""Points of a curve at most."""
+
+
+@dataclass(frozen=True)
+class ReinforcementConfig:
+    """How a policy is learned from the reward.
+
+    Attributes:
+        algorithm: "PPO" (Schulman et al., 2017), "SAC" (Haarnoja et al., 2018), "TD3" (Fujimoto et al.,
+            2018) or "TQC" (Kuznetsov et al., 2020).
+        steps: Steps in the environment.
+        rate: Learning rate.
+        discount: Discount of rewards to come.
+        width: Width of the two layers of each network.
+        batch: Steps in a batch.
+        start: Random steps at first; off-policy only.
+        goal: Whether to learn in the goal variant, with hindsight (Andrychowicz et al., "Hindsight
+            experience replay", 2017); the agent is told the goal, and rewards are sparse.
+        episodes: Expert's episodes that are put into the replay buffer at first; off-policy only.
+        extra: Further arguments of the algorithm.
+    """
+
+    algorithm: str
+    steps: int = 20_000
+    rate: float = 1e-3
+    discount: float = 0.95
+    width: int = 128
+    batch: int = 256
+    start: int = 500
+    goal: bool = False
+    episodes: int = 0
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Policy:
+    """A learned policy.
+
+    Attributes:
+        predict: Maps an observation to an action.
+        given: What it was given.
+        info: The learning curve: pairs of steps and success.
+        goal: Whether it reads the goal variant's observations.
+    """
+
+    predict: Callable[[Mapping[str, np.ndarray]], np.ndarray]
+    given: Given
+    info: dict[str, Any]
+    goal: bool = False
+    _env: ConceptEnv | None = None
+
+    def reset(self, env: ConceptEnv, demonstrations: Event | None, seed: int) -> None:
+        """Begins an episode."""
+        self._env = env
+
+    def act(self, observation: Mapping[str, np.ndarray]) -> Float[np.ndarray, " action"]:
+        """The policy's mean action, in [-1, 1]."""
+        if self.goal:
+            assert self._env is not None, "reset comes first"
+            world: Any = replace(self._env.world, goal=True)  # type: ignore[type-var]
+            observation = {name: part[0] for name, part in world.observe(self._env.state).items()}
+        return np.clip(self.predict(observation), -1, 1).astype(np.float32)
+
+
+def _libraries() -> dict[str, Any]:
+    try:
+        from sb3_contrib import TQC
+        from stable_baselines3 import PPO, SAC, TD3
+    except ImportError as error:
+        raise DependencyNotInstalled(
+            'reinforcement learning needs stable-baselines3: pip install "conceptgym[baselines]"'
+        ) from error
+    return {"PPO": PPO, "SAC": SAC, "TD3": TD3, "TQC": TQC}
+
+
+@dataclass(frozen=True)
+class Reinforcement:
+    """A contestant of the reward track.
+
+    Attributes:
+        settings: How it learns.
+        name: As it stands on the board.
+    """
+
+    settings: ReinforcementConfig
+    name: str
+    track: Track = "reward"
+
+    @property
+    def config(self) -> Mapping[str, object]:
+        """All settings."""
+        return asdict(self.settings)
+
+    def learn(self, lesson: Lesson) -> Agent:
+        """Learns in the environment, or, where it has done so before, reads what it learned."""
+        settings = self.settings
+        arguments = {"goal": True, "reward": "sparse"} if settings.goal else {}
+        env = lesson.env(**arguments)
+        model = self._model(env, lesson)
+        path = lesson.folder and lesson.folder / "policy.safetensors"
+        if path and path.is_file():
+            model.policy.load_state_dict(load_file(str(path)))
+            curve = np.loadtxt(path.with_suffix(".csv"), ndmin=2).tolist()
+        else:
+            curve = self._learned(model, env, lesson)
+            if path:
+                tensors = {
+                    name: part.contiguous().clone() for name, part in model.policy.state_dict().items()
+                }
+                with written_atomically(path.with_suffix(".csv")) as temporary:
+                    np.savetxt(temporary, np.array(curve).reshape(-1, 2))
+                with written_atomically(path) as temporary:
+                    save_file(tensors, temporary)
+        given = Given(reward=True, environment_steps=settings.steps, episodes=settings.episodes)
+
+        def predict(observation: Mapping[str, np.ndarray]) -> np.ndarray:
+            return np.asarray(model.predict(dict(observation), deterministic=True)[0])
+
+        return Policy(predict, given, {"curve": curve}, settings.goal)
+
+    def _model(self, env: Metered, lesson: Lesson) -> Any:  # noqa: ANN401  (a BaseAlgorithm)
+        settings, found = self.settings, _libraries()
+        if settings.algorithm not in found:
+            raise ValueError(f"algorithm is {settings.algorithm!r}, expected one of {tuple(found)}")
+        arguments: dict[str, Any] = {
+            "learning_rate": settings.rate,
+            "gamma": settings.discount,
+            "batch_size": settings.batch,
+            "policy_kwargs": {"net_arch": [settings.width] * 2},
+            "seed": lesson.seed % 2**31,
+            "device": "cpu",
+            "tensorboard_log": str(lesson.folder) if lesson.folder else None,
+        }
+        if settings.algorithm != "PPO":
+            arguments |= {"learning_starts": settings.start, "buffer_size": settings.steps}
+        if settings.goal:
+            from stable_baselines3 import HerReplayBuffer
+
+            arguments |= {"replay_buffer_class": HerReplayBuffer, "buffer_size": settings.steps}
+            arguments["learning_starts"] = max(settings.start, env.env.world.horizon + 1)  # type: ignore[attr-defined]
+        return found[settings.algorithm]("MultiInputPolicy", env, **(arguments | dict(settings.extra)))
+
+    def _learned(self, model: Any, env: Metered, lesson: Lesson) -> list[list[float]]:  # noqa: ANN401
+        from stable_baselines3.common.callbacks import BaseCallback
+
+        ends: list[tuple[int, bool]] = []
+
+        class Watch(BaseCallback):
+            """Notes how every episode ended."""
+
+            def _on_step(self) -> bool:
+                for over, info in zip(self.locals["dones"], self.locals["infos"], strict=True):
+                    if over:
+                        ends.append((self.num_timesteps, bool(info["is_success"])))
+                return True
+
+        if self.settings.episodes:
+            _remember(model, lesson, self.settings.episodes)
+        torch.manual_seed(lesson.seed)
+        model.learn(self.settings.steps, callback=Watch())
+        return curve_of(ends)
+
+
+def _remember(model: Any, lesson: Lesson, count: int) -> None:  # noqa: ANN401  (an off-policy algorithm)
+    """Puts an expert's episodes into the replay buffer, as in Vecerik et al. (2017)."""
+    for episode in lesson.episodes(count):
+        last = len(episode.actions) - 1
+        for step, action in enumerate(episode.actions):
+            now, then = (
+                {name: part[index][None] for name, part in episode.observations.items()}
+                for index in (step, step + 1)
+            )
+            reward, over = np.array([episode.rewards[step]]), np.array([step == last])
+            told = [{"TimeLimit.truncated": step == last}]
+            model.replay_buffer.add(now, then, action[None], reward, over, told)
+
+
+def curve_of(ends: list[tuple[int, bool]]) -> list[list[float]]:
+    """Steps, and success over the last episodes until then: some points of the learning curve."""
+    chosen = sorted({int(index) for index in np.linspace(0, len(ends) - 1, _POINTS)}) if ends else []
+    return [
+        [
+            float(ends[index][0]),
+            float(np.mean([won for _, won in ends[max(0, index - _WINDOW + 1) : index + 1]])),
+        ]
+        for index in chosen
+    ]
+
+
+def ppo() -> Reinforcement:
+    """Proximal policy optimisation."""
+    settings = ReinforcementConfig(
+        "PPO", 100_000, rate=3e-4, discount=0.95, batch=64, extra={"n_steps": 1024, "ent_coef": 0.0}
+    )
+    return Reinforcement(settings, "PPO")
+
+
+def sac() -> Reinforcement:
+    """Soft actor-critic."""
+    return Reinforcement(ReinforcementConfig("SAC"), "SAC")
+
+
+def td3() -> Reinforcement:
+    """Twin delayed deep deterministic policy gradient."""
+    return Reinforcement(ReinforcementConfig("TD3"), "TD3")
+
+
+def tqc() -> Reinforcement:
+    """Truncated quantile critics."""
+    return Reinforcement(ReinforcementConfig("TQC"), "TQC")
+
+
+def sac_her() -> Reinforcement:
+    """Soft actor-critic with hindsight, in the goal variant."""
+    return Reinforcement(ReinforcementConfig("SAC", goal=True), "SAC + HER")
+
+
+def tqc_her() -> Reinforcement:
+    """Truncated quantile critics with hindsight, in the goal variant."""
+    return Reinforcement(ReinforcementConfig("TQC", goal=True), "TQC + HER")
+
+
+def sac_demonstrations() -> Reinforcement:
+    """Soft actor-critic with the expert's episodes in its buffer."""
+    return Reinforcement(ReinforcementConfig("SAC", episodes=5), "SAC + demonstrations")
