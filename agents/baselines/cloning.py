@@ -15,6 +15,7 @@ from torch.nn.functional import mse_loss
 
 from ..agent import Agent, Given
 from ..lesson import Lesson, Track
+from .canonical import ActionOrder
 from .supervised import Dataset, PolicyAgent, dataset, fitted, mlp
 
 
@@ -45,7 +46,9 @@ class CloningConfig:
 
 def _prepared(lesson: Lesson, config: CloningConfig) -> Dataset:
     torch.manual_seed(lesson.seed)
-    return dataset(lesson.episodes(config.episodes), lesson.make().world.observation_space, config.horizon)
+    world = lesson.make().world
+    actions = ActionOrder.of(world.observation_space, world.action_space)
+    return dataset(lesson.episodes(config.episodes), actions, config.horizon)
 
 
 def _fit(module: nn.Module, loss: object, data: Dataset, config: CloningConfig, seed: int) -> None:
@@ -258,4 +261,4 @@ def squared_cosine(levels: int) -> Tensor:
     times = (torch.arange(levels) + 1) / levels
     signal = torch.cos((times + 0.008) / 1.008 * torch.pi / 2) ** 2
     first = torch.cos(torch.tensor(0.008 / 1.008 * torch.pi / 2)) ** 2
-    return (signal / first).clamp(1e-3, 0.9999)
+    return (signal / first).clamp(1e-4, 0.9999)

@@ -21,6 +21,7 @@ from ...concepts.files import written_atomically
 from ...envs.single import ConceptEnv
 from ..agent import Agent, Given
 from ..lesson import Lesson, Metered, Track
+from .canonical import ActionOrder, Canonical, order_of, vector
 
 _WINDOW = 50
 """Episodes over which the curve's success is a mean."""
@@ -71,7 +72,7 @@ class Policy:
         goal: Whether it reads the goal variant's observations.
     """
 
-    predict: Callable[[Mapping[str, np.ndarray]], np.ndarray]
+    predict: Callable[[Any], np.ndarray]
     given: Given
     info: dict[str, Any]
     goal: bool = False
@@ -86,8 +87,12 @@ class Policy:
         if self.goal:
             assert self._env is not None, "reset comes first"
             world: Any = replace(self._env.world, goal=True)  # type: ignore[type-var]
-            observation = {name: part[0] for name, part in world.observe(self._env.state).items()}
-        return np.clip(self.predict(observation), -1, 1).astype(np.float32)
+            told = {name: part[0] for name, part in world.observe(self._env.state).items()}
+            return np.clip(self.predict(told), -1, 1).astype(np.float32)
+        assert self._env is not None, "reset comes first"
+        order, world = order_of(observation), self._env.world
+        action = np.clip(self.predict(vector(observation, order)), -1, 1).astype(np.float32)
+        return ActionOrder.of(world.observation_space, world.action_space).restored(action, order)
 
 
 def _libraries() -> dict[str, Any]:
@@ -123,14 +128,15 @@ class Reinforcement:
         """Learns in the environment, or, where it has done so before, reads what it learned."""
         settings = self.settings
         arguments = {"goal": True, "reward": "sparse"} if settings.goal else {}
-        env = lesson.env(**arguments)
+        practice = lesson.env(**arguments)
+        env = practice if settings.goal else Canonical(practice)
         model = self._model(env, lesson)
         path = lesson.folder and lesson.folder / "policy.safetensors"
         if path and path.is_file():
             model.policy.load_state_dict(load_file(str(path)))
             curve = np.loadtxt(path.with_suffix(".csv"), ndmin=2).tolist()
         else:
-            curve = self._learned(model, env, lesson)
+            curve = self._learned(model, lesson)
             if path:
                 tensors = {
                     name: part.contiguous().clone() for name, part in model.policy.state_dict().items()
@@ -141,12 +147,12 @@ class Reinforcement:
                     save_file(tensors, temporary)
         given = Given(reward=True, environment_steps=settings.steps, episodes=settings.episodes)
 
-        def predict(observation: Mapping[str, np.ndarray]) -> np.ndarray:
-            return np.asarray(model.predict(dict(observation), deterministic=True)[0])
+        def predict(observation: Any) -> np.ndarray:  # noqa: ANN401  (a vector, or a goal variant's dictionary)
+            return np.asarray(model.predict(observation, deterministic=True)[0])
 
         return Policy(predict, given, {"curve": curve}, settings.goal)
 
-    def _model(self, env: Metered, lesson: Lesson) -> Any:  # noqa: ANN401  (a BaseAlgorithm)
+    def _model(self, env: Metered | Canonical, lesson: Lesson) -> Any:  # noqa: ANN401  (a BaseAlgorithm)
         settings, found = self.settings, _libraries()
         if settings.algorithm not in found:
             raise ValueError(f"algorithm is {settings.algorithm!r}, expected one of {tuple(found)}")
@@ -165,10 +171,11 @@ class Reinforcement:
             from stable_baselines3 import HerReplayBuffer
 
             arguments |= {"replay_buffer_class": HerReplayBuffer, "buffer_size": settings.steps}
-            arguments["learning_starts"] = max(settings.start, env.env.world.horizon + 1)  # type: ignore[attr-defined]
-        return found[settings.algorithm]("MultiInputPolicy", env, **(arguments | dict(settings.extra)))
+            arguments["learning_starts"] = max(settings.start, lesson.make().world.horizon + 1)
+        kind = "MultiInputPolicy" if settings.goal else "MlpPolicy"
+        return found[settings.algorithm](kind, env, **(arguments | dict(settings.extra)))
 
-    def _learned(self, model: Any, env: Metered, lesson: Lesson) -> list[list[float]]:  # noqa: ANN401
+    def _learned(self, model: Any, lesson: Lesson) -> list[list[float]]:  # noqa: ANN401
         from stable_baselines3.common.callbacks import BaseCallback
 
         ends: list[tuple[int, bool]] = []
@@ -191,13 +198,15 @@ class Reinforcement:
 
 def _remember(model: Any, lesson: Lesson, count: int) -> None:  # noqa: ANN401  (an off-policy algorithm)
     """Puts an expert's episodes into the replay buffer, as in Vecerik et al. (2017)."""
+    world = lesson.make().world
+    actions = ActionOrder.of(world.observation_space, world.action_space)
     for episode in lesson.episodes(count):
         last = len(episode.actions) - 1
         for step, action in enumerate(episode.actions):
-            now, then = (
-                {name: part[index][None] for name, part in episode.observations.items()}
-                for index in (step, step + 1)
-            )
+            seen = [{n: part[i] for n, part in episode.observations.items()} for i in (step, step + 1)]
+            orders = [order_of(each) for each in seen]
+            now, then = (vector(each, order)[None] for each, order in zip(seen, orders, strict=True))
+            action = actions.sorted(action, orders[0])
             reward, over = np.array([episode.rewards[step]]), np.array([step == last])
             told = [{"TimeLimit.truncated": step == last}]
             model.replay_buffer.add(now, then, action[None], reward, over, told)

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from gymnasium import spaces
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -17,6 +16,7 @@ from ...concepts.event import Event
 from ...envs.single import ConceptEnv
 from ..agent import Given
 from ..demonstrations import EpisodeArrays
+from .canonical import ActionOrder, order_of, vector
 
 
 @dataclass(frozen=True)
@@ -36,19 +36,17 @@ class Dataset:
     deviation: Float[Tensor, " obs"]
 
 
-def flat(space: spaces.Dict, observation: Mapping[str, np.ndarray]) -> Float[np.ndarray, " obs"]:
-    """An observation as a vector, (O,)."""
-    return np.asarray(spaces.flatten(space, dict(observation)), dtype=np.float32)
-
-
-def dataset(episodes: Sequence[EpisodeArrays], space: spaces.Dict, horizon: int = 1) -> Dataset:
+def dataset(episodes: Sequence[EpisodeArrays], actions: ActionOrder, horizon: int = 1) -> Dataset:
     """The steps of episodes."""
     seen, chunks = [], []
     for episode in episodes:
         count = len(episode.actions)
         for step in range(count):
-            seen.append(flat(space, {name: part[step] for name, part in episode.observations.items()}))
-            chunks.append(episode.actions[np.minimum(np.arange(step, step + horizon), count - 1)])
+            now = {name: part[step] for name, part in episode.observations.items()}
+            order = order_of(now)
+            seen.append(vector(now, order))
+            chunk = episode.actions[np.minimum(np.arange(step, step + horizon), count - 1)]
+            chunks.append(actions.sorted(chunk, order))
     observations = torch.from_numpy(np.stack(seen))
     mean, deviation = observations.mean(0), observations.std(0, unbiased=False)
     # What never varied says nothing; dividing by nearly nothing would blow it up when it does.
@@ -117,7 +115,7 @@ class PolicyAgent:
     given: Given
     execute: int = 1
     ensemble: float = 0.0
-    _space: spaces.Dict | None = None
+    _actions: ActionOrder = field(default_factory=lambda: ActionOrder(0))
     _generator: torch.Generator = field(default_factory=torch.Generator)
     _chunks: list[Tensor] = field(default_factory=list)
     _used: int = 0
@@ -129,23 +127,23 @@ class PolicyAgent:
 
     def reset(self, env: ConceptEnv, demonstrations: Event | None, seed: int) -> None:
         """Begins an episode."""
-        self._space = env.world.observation_space
+        self._actions = ActionOrder.of(env.world.observation_space, env.world.action_space)
         self._generator = torch.Generator().manual_seed(seed)
         self._chunks, self._used = [], 0
 
     @torch.no_grad()
     def act(self, observation: Mapping[str, np.ndarray]) -> Float[np.ndarray, " action"]:
         """The next action, in [-1, 1]."""
-        assert self._space is not None, "reset comes first"
+        order = order_of(observation)
         if not self._chunks or self._used >= self.execute or self.ensemble:
-            seen = torch.from_numpy(flat(self._space, observation))
+            seen = torch.from_numpy(vector(observation, order))
             seen = ((seen - self.data.mean) / self.data.deviation).clamp(-10, 10)
             horizon = self.data.chunks.shape[1]
             self._chunks = [*self._chunks[-horizon + 1 :], self.decide(seen[None], self._generator)]
             self._used = 0
         action = self._blended() if self.ensemble else self._chunks[-1][self._used]
         self._used += 1
-        return action.clamp(-1, 1).numpy().astype(np.float32)
+        return self._actions.restored(action.clamp(-1, 1).numpy().astype(np.float32), order)
 
     def _blended(self) -> Tensor:
         """The mean of what the last chunks say about now, the oldest with the largest weight."""

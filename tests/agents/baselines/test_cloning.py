@@ -1,0 +1,165 @@
+"""Imitation: what is copied, how chunks are acted out, and that enough demonstrations suffice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conceptgym.agents.agent import Agent, Given
+from conceptgym.agents.baselines.canonical import ActionOrder, order_of, vector
+from conceptgym.agents.baselines.cloning import (
+    ChunkedCloning,
+    Cloning,
+    CloningConfig,
+    DiffusionCloning,
+    ImplicitCloning,
+    squared_cosine,
+)
+from conceptgym.agents.baselines.few_shot import GoalAverage, goals
+from conceptgym.agents.baselines.floors import Replay
+from conceptgym.agents.baselines.supervised import Dataset, PolicyAgent, dataset
+from conceptgym.agents.lesson import Lesson, recorded_episode
+from conceptgym.envs.particle.env import ParticleEnv
+from conceptgym.evaluation.bodies import make_body
+from conceptgym.evaluation.episodes import enact
+
+
+def lesson(concept: str = "near", body: str = "particle", seed: int = 0) -> Lesson:
+    def make(**arguments: Any) -> Any:  # noqa: ANN401  (a ConceptEnv)
+        return make_body(body, concept, None, **arguments)
+
+    return Lesson(make, make().demonstrations(5, seed), seed)
+
+
+def test_chunks_are_the_next_actions_and_the_last_one_goes_on() -> None:
+    env = ParticleEnv("near")
+    episode = recorded_episode(env, 0)
+    data = dataset([episode], ActionOrder(0), horizon=4)
+    assert data.chunks.shape == (len(episode.actions), 4, 2)
+    assert torch.equal(data.chunks[3], torch.from_numpy(episode.actions[3:7]))
+    assert torch.equal(data.chunks[-1], torch.from_numpy(episode.actions[-1:]).expand(4, -1))
+    varying = data.observations.std(0, unbiased=False) > 0
+    assert torch.allclose(data.observations[:, varying].std(0, unbiased=False), torch.ones(()), atol=0.01)
+    assert data.observations.mean(0).abs().max() < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("concept", "body"), [("between", "particle"), ("square", "particle"), ("near", "identify")]
+)
+def test_observations_do_not_depend_on_the_slots_and_actions_find_their_entities(
+    concept: str, body: str
+) -> None:
+    env = make_body(body, concept)
+    seen, _ = env.reset(seed=3)
+    shuffle = np.random.default_rng(0).permutation(len(seen["marker"]))
+    mixed = {name: part[shuffle] if len(part) == len(shuffle) else part for name, part in seen.items()}
+    one, two = order_of(seen), order_of(mixed)
+    assert np.array_equal(vector(seen, one), vector(mixed, two))
+    assert seen["marker"][one[0]] == seen["marker"].max()
+    actions = ActionOrder.of(env.world.observation_space, env.world.action_space)
+    assert actions.each == {"between": 0, "square": 2, "near": 1}[concept]
+    action = np.arange(env.action_space.shape[0], dtype=np.float32)  # type: ignore[index]
+    assert np.array_equal(actions.restored(actions.sorted(action, one), one), action)
+    if actions.each:
+        split = action.reshape(-1, actions.each)
+        there = int(seen["present"].sum()) * actions.each  # padding is in any order
+        moved = actions.sorted(split[shuffle].ravel(), two)
+        assert np.array_equal(moved[:there], actions.sorted(action, one)[:there])
+
+
+def policy(execute: int, ensemble: float) -> tuple[PolicyAgent, list[int]]:
+    """Chunks of three that say when they were asked for: 0.1, 0.2, ... and a step more for later actions."""
+    asked: list[int] = []
+
+    def decide(seen: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        asked.append(1)
+        return torch.tensor([[0.1 * len(asked)]] * 3)
+
+    empty = torch.zeros(4)
+    data = Dataset(torch.zeros(1, 4), torch.zeros(1, 3, 1), empty, torch.ones(4))
+    agent = PolicyAgent(decide, data, Given(), execute=execute, ensemble=ensemble)
+    return agent, asked
+
+
+def acted(agent: PolicyAgent, steps: int) -> list[float]:
+    one = np.zeros(1, dtype=np.float32)
+    seen = {"positions": np.zeros((1, 2), dtype=np.float32), "marker": one, "present": one}
+    return [float(agent.act(seen)[0]) for _ in range(steps)]
+
+
+def test_chunks_are_acted_out_and_asked_for_anew() -> None:
+    agent, asked = policy(execute=2, ensemble=0.0)
+    assert acted(agent, 5) == pytest.approx([0.1, 0.1, 0.2, 0.2, 0.3]) and len(asked) == 3
+
+
+def test_chunks_are_blended_over_time_with_the_oldest_first() -> None:
+    agent, asked = policy(execute=1, ensemble=0.5)
+    weights = np.exp(-0.5 * np.arange(3))
+    third = (weights * [0.1, 0.2, 0.3]).sum() / weights.sum()
+    fourth = (weights * [0.2, 0.3, 0.4]).sum() / weights.sum()
+    assert acted(agent, 4)[2:] == pytest.approx([third, fourth]) and len(asked) == 4
+
+
+def test_the_noise_schedule_falls_from_one_to_nothing() -> None:
+    kept = squared_cosine(50)
+    assert torch.all(kept[1:] < kept[:-1]) and kept[0] > 0.99 and kept[-1] < 0.01
+    assert float(kept[24]) == pytest.approx(0.4938, abs=1e-3), "half way, by equation 17"
+
+
+SMALL = CloningConfig(updates=1000, width=64)
+
+
+@pytest.mark.parametrize(
+    ("contestant", "share"),
+    [
+        (Cloning(SMALL), 0.5),
+        (ChunkedCloning(replace(SMALL, horizon=2, updates=400), ensemble=0.0), 0.85),
+        (ImplicitCloning(replace(SMALL, updates=600)), 0.5),
+        (DiffusionCloning(replace(SMALL, horizon=2, execute=1, updates=1500)), 0.8),  # its samples vary
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_the_expert_is_copied_where_it_was_seen(contestant: Any, share: float) -> None:  # noqa: ANN401
+    given = lesson()
+    agent: Agent = contestant.learn(given)
+    assert given.meter.episodes == 5 == agent.given.episodes and given.meter.steps == 0
+    env = ParticleEnv("near")
+    gaps, sizes = [], []
+    for episode in given.episodes(5):
+        env.reset(seed=episode.seed)
+        agent.reset(env, None, 0)
+        for step, action in enumerate(episode.actions[:10]):
+            said = agent.act({name: part[step] for name, part in episode.observations.items()})
+            gaps.append(np.abs(said - action).mean())
+            sizes.append(np.abs(action).mean())
+    assert np.mean(gaps) < share * np.mean(sizes), "closer by far than doing nothing"
+
+
+def test_replay_from_a_known_start_is_what_was_shown() -> None:
+    given = lesson()
+    agent = Replay(3).learn(given)
+    seed = given.episodes(1)[0].seed
+    env = ParticleEnv("near")
+    assert enact(env, agent, seed, None).success
+
+
+def test_averaged_goals_are_right_where_the_goal_is_one_place() -> None:
+    env = ParticleEnv("at")
+    agent = GoalAverage().learn(lesson("at"))
+    shown = env.demonstrations(5, 0)
+    assert sum(enact(env, agent, start, shown).success for start in range(500_000, 500_003)) >= 2
+    env.reset(seed=1)
+    event = env.event
+    aim = goals(event, shown)[-1, event.movable]
+    assert np.allclose(aim, event.initial[(event.attention > 0.5)], atol=1e-3)
+
+
+@pytest.mark.slow
+def test_five_hundred_demonstrations_suffice() -> None:
+    settings = CloningConfig(episodes=500, updates=20_000)
+    env, agent = ParticleEnv("near"), Cloning(settings).learn(lesson())
+    rate = np.mean([enact(env, agent, start, None).success for start in range(500_000, 500_100)])
+    assert rate >= 0.9

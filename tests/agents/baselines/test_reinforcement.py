@@ -1,0 +1,90 @@
+"""Reinforcement learning: steps are charged, what was learned is found again, and enough steps suffice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conceptgym.agents.baselines import reinforcement
+from conceptgym.agents.baselines.reinforcement import Reinforcement, ReinforcementConfig, curve_of
+from conceptgym.agents.lesson import Lesson
+from conceptgym.evaluation.bodies import make_body
+from conceptgym.evaluation.episodes import enact
+
+FAST = ReinforcementConfig("SAC", steps=230, width=16, batch=32, start=100)
+
+
+def lesson(folder: Path | None, concept: str = "near", body: str = "particle") -> Lesson:
+    def make(**arguments: Any) -> Any:  # noqa: ANN401  (a ConceptEnv)
+        return make_body(body, concept, None, **arguments)
+
+    return Lesson(make, None, 1, folder)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        FAST,
+        replace(FAST, algorithm="TD3"),
+        replace(FAST, algorithm="TQC", episodes=1),
+        replace(FAST, goal=True),
+        ReinforcementConfig("PPO", steps=256, width=16, batch=32, extra={"n_steps": 128}),
+    ],
+    ids=lambda settings: f"{settings.algorithm}{'-goal' * settings.goal}",
+)
+def test_steps_are_charged_and_what_was_learned_is_found_again(
+    settings: ReinforcementConfig, tmp_path: Path
+) -> None:
+    contestant, first = Reinforcement(settings, "x"), lesson(tmp_path)
+    agent = contestant.learn(first)
+    assert first.meter.steps == settings.steps == agent.given.environment_steps
+    assert first.meter.episodes == settings.episodes and first.meter.rewarded
+    again = lesson(tmp_path)
+    other = contestant.learn(again)
+    assert again.meter.steps == 0 and other.given == agent.given
+    env = make_body("particle", "near")
+    one, two = (enact(env, each, 500_000, None) for each in (agent, other))
+    assert (one.error, one.returned) == (two.error, two.returned)
+    assert np.allclose(agent.info["curve"], other.info["curve"])
+
+
+def test_the_seed_decides(tmp_path: Path) -> None:
+    contestant, env = Reinforcement(FAST, "x"), make_body("particle", "near")
+    errors = []
+    for seed in (1, 1, 2):
+        agent = contestant.learn(replace(lesson(None), seed=seed))
+        errors.append(enact(env, agent, 500_000, None).error)
+    assert errors[0] == errors[1] != errors[2]
+
+
+def test_the_curve_is_a_running_mean() -> None:
+    ends = [(100 * (i + 1), i >= 50) for i in range(100)]
+    curve = curve_of(ends)
+    assert curve[0] == [100.0, 0.0] and curve[-1] == [10_000.0, 1.0] and len(curve) <= 60
+    middle = next(success for steps, success in curve if steps >= 7_500)
+    assert middle == pytest.approx(0.5, abs=0.05)
+    assert curve_of([]) == []
+
+
+def test_an_unknown_algorithm_is_named() -> None:
+    with pytest.raises(ValueError, match="expected one of"):
+        Reinforcement(replace(FAST, algorithm="DQN"), "x").learn(lesson(None))
+
+
+@pytest.mark.slow
+def test_sac_solves_between_in_sixteen_thousand_steps() -> None:
+    contestant = replace(reinforcement.sac(), settings=replace(reinforcement.sac().settings, steps=16_000))
+    agent, env = contestant.learn(lesson(None, "between")), make_body("particle", "between")
+    rate = np.mean([enact(env, agent, start, None).success for start in range(500_000, 500_100)])
+    assert rate >= 0.95
+
+
+@pytest.mark.slow
+def test_sac_solves_near_with_the_arm_in_fifty_thousand_steps() -> None:
+    contestant = replace(reinforcement.sac(), settings=replace(reinforcement.sac().settings, steps=50_000))
+    agent, env = contestant.learn(lesson(None, "near", "arm")), make_body("arm", "near")
+    rate = np.mean([enact(env, agent, start, None).success for start in range(500_000, 500_100)])
+    assert rate >= 0.9
