@@ -12,6 +12,7 @@ from ..checks import slots
 from ..single import ConceptEnv
 from ..vector import ConceptVectorEnv
 from ..viewer import HeatMap
+from .layout import TRAP_ENTITIES
 from .world import ParticleWorld
 
 
@@ -27,6 +28,7 @@ def particle_world(
     goal: bool = False,
     show_attention: bool | None = None,
     discount: float = 1.0,
+    layout: str = "random",
 ) -> ParticleWorld:
     """Makes the world that ``ParticleEnv`` describes.
 
@@ -38,11 +40,23 @@ def particle_world(
         if not isinstance(flag, bool):
             raise TypeError(f"{name} is {flag!r}, expected True or False")
     task = concept if isinstance(concept, Task) else make_task(concept, argument)
-    entities = task.entity_range(n_entities)
+    chosen = TRAP_ENTITIES if layout == "trap" and n_entities is None else n_entities
+    entities = task.entity_range(chosen)
     width = slots(entities, max_entities, most_entities(task.generation, task.recogniser))
     default = {"agent": "one", "attended": "all", "pusher": "push"}[task.generation.actor]
     shown = (task.argument is None) if show_attention is None else bool(show_attention)
-    return ParticleWorld(task, entities, width, control or default, reward, collisions, goal, shown, discount)
+    return ParticleWorld(
+        task,
+        entities,
+        width,
+        control or default,
+        reward,
+        collisions or layout == "trap",
+        goal,
+        shown,
+        discount,
+        layout=layout,
+    )
 
 
 class ParticleEnv(ConceptEnv):
@@ -92,6 +106,8 @@ class ParticleEnv(ConceptEnv):
             argument does.
         discount: Discount of the potential in the dense reward; the learner's own, for a shaping that
             leaves the optimum untouched (Ng, Harada, Russell, ICML 1999, theorem 1).
+        layout: "random", or "trap": thirteen entities that repel each other, eleven of them a U between
+            the agent and what it is to reach; for concepts of one agent and one reference.
         render_mode: "rgb_array", "human" or None.
         heatmap: Maps points, (P, 2), and the event so far to energies, (P,), drawn underneath.
 
@@ -115,6 +131,7 @@ class ParticleEnv(ConceptEnv):
         goal: bool = False,
         show_attention: bool | None = None,
         discount: float = 1.0,
+        layout: str = "random",
         render_mode: str | None = None,
         heatmap: HeatMap | None = None,
     ) -> None:
@@ -130,6 +147,7 @@ class ParticleEnv(ConceptEnv):
             goal=goal,
             show_attention=show_attention,
             discount=discount,
+            layout=layout,
         )
         super().__init__(world, render_mode, heatmap)
 
@@ -149,6 +167,7 @@ class ParticleVectorEnv(ConceptVectorEnv):
         goal: See ``ParticleEnv``.
         show_attention: See ``ParticleEnv``.
         discount: See ``ParticleEnv``.
+        layout: See ``ParticleEnv``.
         render_mode: "rgb_array" or None.
         heatmap: See ``ParticleEnv``.
         autoreset_mode: When a row whose episode is over starts anew.
@@ -168,6 +187,7 @@ class ParticleVectorEnv(ConceptVectorEnv):
         goal: bool = False,
         show_attention: bool | None = None,
         discount: float = 1.0,
+        layout: str = "random",
         render_mode: str | None = None,
         heatmap: HeatMap | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
@@ -184,5 +204,6 @@ class ParticleVectorEnv(ConceptVectorEnv):
             goal=goal,
             show_attention=show_attention,
             discount=discount,
+            layout=layout,
         )
         super().__init__(world, num_envs, render_mode, autoreset_mode, heatmap)

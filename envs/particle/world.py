@@ -30,6 +30,7 @@ from . import dynamics
 from .dynamics import Bodies, Physics
 from .goals import GOAL_TOLERANCE, goal_distance, goal_reward
 from .hand import HAND_RADIUS, carried, grip, hand_place, with_hand
+from .layout import check_layout, trapped
 from .roles import check_roles
 
 _SECONDS = 3.0
@@ -92,6 +93,7 @@ class ParticleWorld:
         show_attention: Whether the observation tells who is attended.
         discount: Discount of the potential in the dense reward.
         physics: Constants.
+        layout: "random", or "trap": see ``layout.trapped``.
     """
 
     task: Task
@@ -104,6 +106,7 @@ class ParticleWorld:
     show_attention: bool = True
     discount: float = 1.0
     physics: Physics = field(default_factory=Physics)
+    layout: str = "random"
 
     def __post_init__(self) -> None:
         """Checks that the arguments go together.
@@ -119,6 +122,7 @@ class ParticleWorld:
                 f"control='one' drives one agent, but {name!r} moves several: use 'all' or 'grab'"
             )
         check_goal_and_discount(self.task, self.goal, self.discount)
+        check_layout(self.layout, self.task, self.entities, self.collisions, self.control)
 
     @property
     def dt(self) -> float:
@@ -191,7 +195,11 @@ class ParticleWorld:
     def begin(self, streams: Streams) -> ParticleState:
         """Draws a scene for every row."""
         scene, solution = self.task.scenes(streams, self.entities, self.width)
-        return self._start(scene, solution.positions, streams.fork("hand"))
+        ways = solution.positions
+        if self.layout == "trap":
+            scene = trapped(streams, scene)
+            ways = self._part.solve(streams.fork("trap"), scene)
+        return self._start(scene, ways, streams.fork("hand"))
 
     def begin_at(self, scene: Event) -> ParticleState:
         """The state in which these scenes start; entities are padded to N, single states to T + 1.
