@@ -127,6 +127,31 @@ def show(concept: str, out: Path, seed: int = 0, weights: Path | None = None, si
         print(f"{sheet}, {film}: {mode} {made.success:.0%} of 5 scenes, residual energy {made.residual:.3f}")
 
 
+def evaluate_planners(
+    out: Path = Path("out/planners.md"), weights: Path | None = None, energy: bool = True, starts: int = 20
+) -> None:
+    """Compare the samplers of plans on particles, with and without a trap; prints a table, keeps it in --out.
+
+    Args:
+        out: The table's file.
+        weights: A safetensors file with its card beside it; by default the shipped one.
+        energy: Whether to plan with the learned energy, too, and not with the true error alone.
+        starts: Starts of a cell.
+    """
+    import torch
+
+    from .concepts.files import written_atomically
+    from .concepts.model import ConceptModel
+    from .concepts.release import WEIGHTS
+    from .evaluation.planner_table import planner_rows, planner_table
+
+    torch.set_num_threads(1)
+    text = planner_table(planner_rows(ConceptModel.load(weights or WEIGHTS) if energy else None, starts))
+    with written_atomically(out) as temporary:
+        Path(temporary).write_text(text)
+    print(text)
+
+
 def evaluate_transfer(
     out: Path = Path("out/transfer"),
     weights: Path | None = None,
@@ -159,4 +184,8 @@ def evaluate_transfer(
     print(text)
 
 
-EVALUATE: dict[str, Callable[..., Any]] = {"energy": evaluate_energy, "transfer": evaluate_transfer}
+EVALUATE: dict[str, Callable[..., Any]] = {
+    "energy": evaluate_energy,
+    "transfer": evaluate_transfer,
+    "planners": evaluate_planners,
+}

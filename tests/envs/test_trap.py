@@ -3,7 +3,8 @@
 import gymnasium as gym
 import numpy as np
 import pytest
-from conceptgym.agents.planning_agent import oracle_agent
+from conceptgym.agents.planning.samplers import MPPI
+from conceptgym.agents.planning_agent import Settings, oracle_agent
 from conceptgym.envs.particle.env import ParticleEnv, ParticleVectorEnv
 from conceptgym.envs.particle.layout import TRAP_ENTITIES
 from conceptgym.evaluation.episodes import enact
@@ -30,7 +31,10 @@ def test_whoever_goes_straight_is_caught_and_a_planner_is_not() -> None:
     assert min(least for _, least in tries) > 0.2, "nobody slips through the wall"
     free = ParticleEnv("near", n_entities=4)
     assert sum(straight(free, seed)[0] for seed in range(12)) >= 10
-    assert sum(enact(env, oracle_agent(), seed, None).success for seed in range(500_000, 500_003)) >= 2
+    far = Settings(
+        MPPI(deviation=1.0, temperature=0.1), horizon=40, knots=6, samples=256, full=0.01, least=1.0
+    )
+    assert all(enact(env, oracle_agent(far), seed, None).success for seed in (500_000, 500_001))
 
 
 def test_a_row_of_a_batch_is_the_single_environment() -> None:
