@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from ..agents.baselines.few_shot import features
 from ..concepts.concept import Concept
 from ..concepts.energy.pool import nearest_solution
 from ..concepts.event import Event
@@ -78,11 +79,6 @@ def _anchor(event: Event, row: int) -> np.ndarray:
 
 def nearest_mask(concept: Concept, shown: Event, scene: Event, rng: np.random.Generator) -> np.ndarray:
     """Attends the entities most like those attended in any demonstration, by colour, size and place."""
-
-    def features(event: Event) -> np.ndarray:
-        marker = (event.initial * event.marker[..., None]).sum(-2, keepdims=True)
-        return np.concatenate([event.colors, 10 * event.sizes[..., None], event.initial - marker], axis=-1)
-
     known = features(shown).reshape(len(scene.attention), -1, 6)
     said = (shown.attention > 0.5).reshape(len(known), -1)
     usable = shown.candidates.reshape(len(known), -1)

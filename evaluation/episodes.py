@@ -28,6 +28,7 @@ class Episode:
         residual: Mean energy of the demonstrations, where the agent knows one.
         returned: Sum of the rewards.
         first: Steps until it was satisfied for the first time; all steps if it never was.
+        missed: Actions after their deadline, where the agent has one and says so (``info["missed"]``).
     """
 
     success: bool
@@ -39,6 +40,7 @@ class Episode:
     residual: float = float("nan")
     returned: float = 0.0
     first: int = 0
+    missed: int = 0
 
 
 def run_episode(
@@ -114,6 +116,7 @@ def enact(
         float(agent.info.get("residual", np.nan)),
         returned,
         first,
+        int(agent.info.get("missed", 0)),
     )
 
 

@@ -203,7 +203,6 @@ def _charged(given: Given, lesson: Lesson) -> dict[str, Any]:
 
 
 def _outcome(start: int, one: Episode) -> Outcome:
-    missed = 0
     return Outcome(
         start,
         one.success,
@@ -212,7 +211,7 @@ def _outcome(start: int, one: Episode) -> Outcome:
         round(one.error, 6),
         one.first,
         one.model_steps,
-        missed,
+        one.missed,
     )
 
 
