@@ -49,7 +49,8 @@ def concept_intention(
 
         residual = float(code.residual[0])
         info = {"residual": residual, "understood": residual <= UNDERSTOOD}
-        return Intention(energy_cost(model, code, points), attention, targets, info)
+        forget = not env.world.task.generation.history  # as the observation tells
+        return Intention(energy_cost(model, code, points, forget=forget), attention, targets, info)
 
     return intend
 

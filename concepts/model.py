@@ -34,6 +34,12 @@ from .files import written_atomically
 
 FORMAT = "conceptgym-energy-1"
 
+_REFINED = 0.1
+"""Share of the learned step sizes where the optimisation of codes starts at the encoder's.
+
+Whole steps follow the noise of five demonstrations and lead away from what the encoder knows of all.
+"""
+
 DEFAULT = Search()
 """The search, unless told otherwise."""
 
@@ -158,7 +164,7 @@ class ConceptModel:
         flags = (torch.arange(rows, device=self.device) >= (1 - recognise) * rows).float()
         for index in range(steps):
             contraries = contraries_of(view, flags, generator)
-            size = networks.code_steps.at(index)
+            size = networks.code_steps.at(index) * (_REFINED if encoder else 1.0)
             code = code_step(networks.energy, size, view, contraries, weights, code, unrolled=False)
         with torch.no_grad():
             each = code.repeat_interleave(k, dim=0)

@@ -8,7 +8,7 @@ from pathlib import Path
 from .energy.training import Trainer
 from .model import ConceptModel
 
-WEIGHTS = Path(__file__).parent / "energy" / "weights" / "energy-v1.safetensors"
+WEIGHTS = Path(__file__).parent / "energy" / "weights" / "energy-v2.safetensors"
 """The shipped weights; the card lies beside them."""
 
 

@@ -30,8 +30,14 @@ def judged_steps(horizon: int, points: int | None) -> list[int]:
     return sorted({round(horizon * (i + 1) / count) for i in range(count)})
 
 
-def events_of(context: Context, trajectory: Trajectory, steps: list[int]) -> Event:
+def events_of(context: Context, trajectory: Trajectory, steps: list[int], forget: bool = False) -> Event:
     """Rollouts as events in torch: one a judged step, or one each with its course of time.
+
+    Args:
+        context: Where things stand.
+        trajectory: The rollouts.
+        steps: The judged steps.
+        forget: Whether a state is taken as if everybody had always been there; only the last state counts.
 
     Returns:
         Events of K * len(steps) rows (the steps of a sample are neighbours) if only the last state
@@ -43,7 +49,7 @@ def events_of(context: Context, trajectory: Trajectory, steps: list[int]) -> Eve
     else:
         chosen = entities[:, steps].flatten(0, 1)
         first = torch.as_tensor(context.event.positions[0], dtype=chosen.dtype, device=chosen.device)
-        positions = torch.stack([first.expand_as(chosen), chosen], dim=1)
+        positions = torch.stack([chosen if forget else first.expand_as(chosen), chosen], dim=1)
 
     def rows(array: np.ndarray) -> Tensor:
         tensor = torch.as_tensor(array, device=positions.device)
@@ -79,12 +85,15 @@ class ConceptCost:
         value: Maps events, (R, T+1, N, 2), to values, (R,): torch in, torch out.
         points: At how many steps of the horizon it is looked at; all if None.
         context: Where things stand; bound by ``prepare``.
+        forget: Whether a state is taken as if everybody had always been there. A learned energy knows
+            ways from a start to the nearest solution, and has never seen what lies beyond.
     """
 
     value: Callable[[Event], Tensor]
     points: int | None = None
     context: Context | None = None
     fields: tuple[str, ...] = ("entities",)
+    forget: bool = False
 
     def prepare(self, context: Context) -> ConceptCost:
         """Binds the event so far."""
@@ -96,7 +105,7 @@ class ConceptCost:
             raise ValueError("call prepare(context) before evaluate: it says who is there")
         samples, horizon = trajectory.actions.shape[:2]
         steps = judged_steps(horizon, self.points)
-        values = self.value(events_of(self.context, trajectory, steps))
+        values = self.value(events_of(self.context, trajectory, steps, self.forget))
         return spread(values, samples, horizon, steps)
 
 
@@ -113,7 +122,9 @@ def oracle_cost(concept: Concept | Task, points: int | None = None) -> ConceptCo
     return ConceptCost(part.error, points)
 
 
-def energy_cost(model: ConceptModel, code: Formula, points: int | None = 3, root: bool = True) -> ConceptCost:
+def energy_cost(
+    model: ConceptModel, code: Formula, points: int | None = 3, root: bool = True, forget: bool = True
+) -> ConceptCost:
     """A learned energy as a cost.
 
     Args:
@@ -122,10 +133,11 @@ def energy_cost(model: ConceptModel, code: Formula, points: int | None = 3, root
         points: At how many steps of the horizon it is looked at; all if None.
         root: Whether the cost is the square root of the energy, which grows like a distance: near a
             solution the energy itself is flat, and noise in the plans would drown it.
+        forget: See ``ConceptCost``; say False for concepts about where somebody came from.
     """
 
     def value(event: Event) -> Tensor:
         energies = model.slope(event, code)
         return torch.sqrt(energies + 1e-6) if root else energies
 
-    return ConceptCost(value, points)
+    return ConceptCost(value, points, forget=forget)

@@ -14,6 +14,7 @@ from conceptgym.agents.concept_agent import concept_agent
 from conceptgym.agents.planning import MPC, Context, energy_cost, oracle_cost, shrinking
 from conceptgym.agents.planning.mujoco_dynamics import MujocoDynamics
 from conceptgym.agents.planning.path import PathPlanner
+from conceptgym.agents.planning.trajectory import Trajectory
 from conceptgym.agents.planning_agent import oracle_agent
 from conceptgym.concepts import get, task
 from conceptgym.concepts.model import ConceptModel
@@ -94,6 +95,26 @@ def test_a_path_is_kept_to_the_speed_and_finds_an_orbit() -> None:
     assert speed.max() <= 1.0 + 1e-4
     np.testing.assert_allclose(path[0], env.event.positions[0], atol=1e-6)
     assert value < part.tolerance
+
+
+def test_the_cost_of_a_place_does_not_depend_on_where_one_came_from(model: ConceptModel) -> None:
+    """What lies behind a solution, as seen from the start, is as wrong as what lies before it."""
+    env = ParticleEnv("near")
+    env.reset(seed=0)
+    event, near = env.event, get("near")
+    code = model.infer(near.demonstrations(5, 0, mode="generate"))
+    goal = (event.final * event.attention[:, None]).sum(0)
+    angles = np.linspace(0, 2 * np.pi, 8, endpoint=False)
+    offsets = np.stack([np.cos(angles), np.sin(angles)], -1)
+    places = torch.as_tensor(
+        np.broadcast_to(event.final, (16, 2, *event.final.shape)).copy(), dtype=torch.float32
+    )
+    agent = int(np.flatnonzero(event.movable)[0])
+    for row, distance in enumerate([0.15] * 8 + [0.6] * 8):
+        places[row, :, agent] = torch.as_tensor(goal + distance * offsets[row % 8])
+    rolled = Trajectory({"entities": places}, torch.zeros(16, 1, 2), torch.ones(16, dtype=torch.bool))
+    cost = energy_cost(model, code).prepare(Context(event, 0.0, env.world.dt)).evaluate(rolled)[:, -1]
+    assert float(cost[:8].max()) < 0.5 * float(cost[8:].min())
 
 
 @pytest.mark.parametrize("learned", (False, True))
