@@ -345,7 +345,7 @@ def _group_help(group: str) -> Callable[[], None]:
 
     show.__doc__ = {
         "train": "Train an energy: tiny, cpu, gpu.",
-        "evaluate": "Measure: energy, transfer, planners, agent.",
+        "evaluate": "Measure: energy, ablations, transfer, planners, agent.",
     }.get(group) or (f"Commands: {', '.join(GROUPS[group]())}.")
     return show
 

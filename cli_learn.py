@@ -184,7 +184,31 @@ def evaluate_transfer(
     print(text)
 
 
+def evaluate_ablations(
+    out: Path = Path("out/ablations"), seeds: int = 3, scenes: int = 60, variant: tuple[str, ...] = ()
+) -> None:
+    """Train small energies that differ in one thing, and compare them; what is there already is kept.
+
+    Args:
+        out: Folder for a JSON file of each training, and the table as Markdown.
+        seeds: Trainings of each variant.
+        scenes: Scenes of each concept and mode.
+        variant: Only these variants.
+    """
+    import torch
+
+    from .concepts.files import written_atomically
+    from .evaluation.ablations import ablations
+
+    torch.set_num_threads(1)
+    text = ablations(out, seeds, scenes, variant)
+    with written_atomically(out / "tables.md") as temporary:
+        Path(temporary).write_text(text)
+    print(text)
+
+
 EVALUATE: dict[str, Callable[..., Any]] = {
+    "ablations": evaluate_ablations,
     "energy": evaluate_energy,
     "transfer": evaluate_transfer,
     "planners": evaluate_planners,

@@ -12,7 +12,7 @@ from gymnasium.error import ResetNeeded
 from jaxtyping import Float
 from torch import Tensor
 
-from ..concepts.energy.pool import nearest_solution
+from ..concepts.energy.starts import nearest_solution
 from ..concepts.event import Event
 from ..envs.arm.world import ArmWorld
 from ..envs.particle.world import ParticleWorld

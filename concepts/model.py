@@ -25,9 +25,8 @@ from .energy.inference import code_step, contraries_of
 from .energy.learner import Networks, Objective
 from .energy.network import NetworkConfig
 from .energy.reading import checked, first_state, flat, joined, read, written
-from .energy.sampler import noise_like, step
 from .energy.scene import Example
-from .energy.search import FormulaEnergy, Found, Search, first_particles
+from .energy.search import FormulaEnergy, Found, Search, descent, first_particles
 from .energy.storage import load_tensors, read_card, save_tensors
 from .event import Event
 from .files import written_atomically
@@ -332,12 +331,8 @@ class ConceptModel:
         energy = self._formula_energy(formula, example, mode, generator).repeated(search.particles)
         batch = len(example.attention)
         unknowns, scene = first_particles(example, mode, search, generator)
-        path = [unknowns]
-        for index in range(search.steps):
-            noise = noise_like(unknowns, generator, 1 - (index + 1) / search.steps)
-            sizes = self.networks.steps.at(index)
-            unknowns = step(energy, sizes, scene, unknowns, noise, unrolled=False)
-            path.append(unknowns)
+        path = descent(energy, self.networks.steps, scene, unknowns, search, generator)
+        unknowns = path[-1]
         with torch.no_grad():
             attention = unknowns.attention(scene)
             rounded = attention if mode == "generate" else (attention > 0.5).float()

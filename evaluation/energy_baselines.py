@@ -9,7 +9,7 @@ import numpy as np
 
 from ..agents.baselines.few_shot import features
 from ..concepts.concept import Concept
-from ..concepts.energy.pool import nearest_solution
+from ..concepts.energy.starts import nearest_solution
 from ..concepts.event import Event
 from ..concepts.task import Task
 from .energy_cells import (

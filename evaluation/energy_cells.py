@@ -8,17 +8,38 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, field, replace
+from typing import Protocol as TypingProtocol
+from typing import runtime_checkable
 
 import numpy as np
 
 from ..concepts.concept import Concept
 from ..concepts.energy.codes import ConceptCode
 from ..concepts.event import Event
-from ..concepts.model import ConceptModel, Search
+from ..concepts.model import Search
 from ..concepts.sampling import least_entities, most_entities
 from ..concepts.streams import streams_from
 from ..concepts.task import Task
 from .statistics import wilson
+
+
+@runtime_checkable
+class Learner(TypingProtocol):
+    """Whatever infers a code and then acts or points: a concept model, or another network to compare with."""
+
+    def infer(
+        self, demonstrations: Event, *, steps: int | None = None, encoder: bool | None = None
+    ) -> ConceptCode:
+        """See ``ConceptModel.infer``."""
+        ...
+
+    def generate(self, scene: Event, code: ConceptCode, *, search: Search) -> Event:
+        """See ``ConceptModel.generate``."""
+        ...
+
+    def identify(self, scene: Event, code: ConceptCode, *, search: Search) -> np.ndarray:
+        """See ``ConceptModel.identify``."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -105,7 +126,7 @@ def demonstration_sets(task: Task | Concept, mode: str, protocol: Protocol) -> E
     return events.map(lambda a: a.reshape(protocol.sets, protocol.k, *a.shape[1:]))
 
 
-def infer_codes(model: ConceptModel, demonstrations: Event, protocol: Protocol) -> ConceptCode:
+def infer_codes(model: Learner, demonstrations: Event, protocol: Protocol) -> ConceptCode:
     """Codes of sets of demonstrations, one for each of their scenes, (sets * scenes, D)."""
     code = model.infer(demonstrations, steps=protocol.code_steps, encoder=protocol.encoder)
     return ConceptCode(
@@ -121,7 +142,7 @@ def generation_scenes_of(task: Task, protocol: Protocol) -> Event:
     return task.scenes(streams, wanted)[0]
 
 
-def generation_cell(model: ConceptModel, task: Task, protocol: Protocol, shown: str = "generate") -> Score:
+def generation_cell(model: Learner, task: Task, protocol: Protocol, shown: str = "generate") -> Score:
     """Success at generating: the argument is identified first, where the task has one.
 
     Args:
@@ -152,7 +173,7 @@ def identification_scenes_of(concept: Concept, protocol: Protocol) -> Event:
 
 
 def identification_cell(
-    model: ConceptModel, concept: Concept, protocol: Protocol, shown: str = "identify"
+    model: Learner, concept: Concept, protocol: Protocol, shown: str = "identify"
 ) -> Score:
     """Success at identifying: the exact mask, and intersection over union.
 
@@ -184,7 +205,7 @@ def mask_score(mask: np.ndarray, true: np.ndarray, residual: float = float("nan"
     return Score(int(ok.sum()), len(ok), float(iou.mean()), residual, ok)
 
 
-def concept_cell(model: ConceptModel, concept: Concept, mode: str, protocol: Protocol) -> Score:
+def concept_cell(model: Learner, concept: Concept, mode: str, protocol: Protocol) -> Score:
     """Success at a concept in one mode."""
     if mode == "generate":
         return generation_cell(model, Task(concept), protocol)

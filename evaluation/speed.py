@@ -104,14 +104,14 @@ def env_speeds(seconds: float = 1.0, largest: int = 65536) -> Iterator[Speed]:
         if rows <= largest:
             yield batched("conceptgym/ParticleNear-v0", rows, seconds, n_entities=8, collisions=True)
     if find_spec("mujoco") is not None:
-        yield from arm_speeds(seconds)
+        yield from arm_speeds(seconds, largest)
 
 
-def arm_speeds(seconds: float = 1.0) -> Iterator[Speed]:
+def arm_speeds(seconds: float = 1.0, largest: int = 65536) -> Iterator[Speed]:
     """The arm: to reach, with four objects to carry, and in batches; Gymnasium's Pusher beside it."""
     yield single("conceptgym/ArmNear-v0", seconds, n_entities=5)
     yield single("conceptgym/ArmSquare-v0", seconds, n_entities=4, max_entities=4)
-    for rows in (64, 1024):
+    for rows in (b for b in (16, 64, 1024) if b <= largest):
         yield batched("conceptgym/ArmNear-v0", rows, seconds, n_entities=5)
     if find_spec("imageio") is not None:  # which Gymnasium's MuJoCo environments import
         yield single("Pusher-v5", seconds)

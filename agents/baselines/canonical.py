@@ -2,7 +2,9 @@
 
 Scenes are sets: their slots mean nothing. A perceptron that has to find the attended among them needs
 orders of magnitude more steps, so that every learned baseline sees them sorted, and relative to the
-marked entity where there is one. Actions that belong to entities are sorted back.
+marked entity where there is one. Looks of whom the task is not about are left out where it is told whom
+it is about: constant for an episode, they would be learned by heart. Actions that belong to entities are
+sorted back.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from ..lesson import Metered
 _ENTITIES = (
     "positions", "velocities", "colors", "sizes", "present", "marker", "movable", "attention", "held",
 )  # fmt: skip
+_LOOKS = ("colors", "sizes")
 _SEEN = 10.0
 
 
@@ -41,15 +44,21 @@ def order_of(observation: Mapping[str, np.ndarray]) -> Int[np.ndarray, " bodies"
 def vector(observation: Mapping[str, np.ndarray], order: np.ndarray) -> Float[np.ndarray, " features"]:
     """An observation as one vector, in an order; places relative to the first entity, and its own."""
     parts = []
+    about = np.ones(len(order), dtype=bool)
+    if "attention" in observation:
+        about = (observation["attention"] > 0) | (observation["marker"] > 0)
     for name in sorted(observation):
         part = np.asarray(observation[name], dtype=np.float32)
+        if name in _LOOKS:
+            part = part * about.reshape(-1, *[1] * (part.ndim - 1))
         if name == "history":
             part = part[:, order]
             part = part - part[-1:, :1]
         elif name in _ENTITIES:
             part = part[order]
             if name == "positions":
-                part = np.concatenate([part[:1], part[1:] - part[:1]])
+                here = observation["present"][order][1:, None]
+                part = np.concatenate([part[:1], (part[1:] - part[:1]) * here])
         parts.append(part.ravel())
     return np.clip(np.concatenate(parts), -_SEEN, _SEEN)
 

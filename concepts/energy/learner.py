@@ -21,10 +21,11 @@ from .encoder import Encoder
 from .inference import CodeSteps, code_step, contraries_of, contrary, surprise
 from .network import NetworkConfig, RelationalEnergy
 from .paper import PaperEnergy
-from .sampler import StepSizes, Unknowns, noise_like, step
+from .sampler import StepSizes, Unknowns, forgotten, noise_like, step
 from .scene import Scene
 
 _POSITION_WEIGHT = 2.0
+_SHAKE = 0.08
 _SOLVED = 0.2
 """Share of scattered states that satisfy the concept already."""
 
@@ -52,7 +53,8 @@ class Objective:
         invariance: Mean squared distance of the codes of two sets of demonstrations of the same
             (with the term above, as in Bardes et al., "VICReg", 2022): what differs between them is noise.
         restarts: Share of queries that start anywhere between start and solution, or at a solution,
-            so that the slope is learned near solutions, too.
+            so that the slope is learned near solutions, too. Where nothing takes time, they are
+            judged as if everybody had always been there: a state has an energy, wherever it came from.
     """
 
     reconstruction: float = 1.0
@@ -66,7 +68,7 @@ class Objective:
     amortisation: float = 0.1
     decorrelation: float = 0.1
     invariance: float = 0.1
-    restarts: float = 0.3
+    restarts: float = 0.5
 
 
 class Networks(nn.Module):
@@ -181,6 +183,8 @@ def scattered_guess(problem: Problem, generator: torch.Generator) -> tuple[Unkno
     """
     query, device = problem.query, problem.start.device
     rows, width = query.attention.shape
+    # Off the straight way the nearest solution is another one; what takes time has no straight way.
+    shaken = _SHAKE if problem.start.shape[1] > 2 else 0.0
 
     def random(*shape: int) -> Tensor:
         return torch.rand(*shape, generator=generator, device=device)
@@ -189,7 +193,7 @@ def scattered_guess(problem: Problem, generator: torch.Generator) -> tuple[Unkno
         return torch.randn(*shape, generator=generator, device=device)
 
     free = query.scene.movable[:, None, :, None]
-    shake = 0.08 * random(rows, 1, 1, 1) * normal(*problem.start.shape) * free
+    shake = shaken * random(rows, 1, 1, 1) * normal(*problem.start.shape) * free
     shake[:, 0] = 0.0
     between = problem.nearest + random(rows, 1, 1, 1) * (problem.start - problem.nearest) + shake
     solved = random(rows, 1, 1, 1) < _SOLVED
@@ -204,17 +208,26 @@ def scattered_guess(problem: Problem, generator: torch.Generator) -> tuple[Unkno
 
 def mixed_guess(
     problem: Problem, restarts: float, generator: torch.Generator
-) -> tuple[Unknowns, Float[Tensor, "q t1 n 2"]]:
-    """Queries from their start or, a share of them, from anywhere; and the solutions nearest to each."""
+) -> tuple[Unknowns, Float[Tensor, "q t1 n 2"], Problem]:
+    """Queries from their start or, a share of them, from anywhere.
+
+    Returns:
+        The unknowns, the solutions nearest to each, and the problem with the starts that they have.
+    """
     guess = first_guess(problem, generator)
     if not restarts:
-        return guess, problem.nearest
+        return guess, problem.nearest, problem
     other, target = scattered_guess(problem, generator)
     again = torch.rand(len(guess.logits), 1, generator=generator, device=guess.logits.device) < restarts
     far = again[:, :, None, None]
-    positions = torch.where(far, other.positions, guess.positions)
+    positions = torch.where(far, forgotten(other.positions), guess.positions)
     logits = torch.where(again, other.logits, guess.logits)
-    return guess._replace(positions=positions, logits=logits), torch.where(far, target, problem.nearest)
+    solved, short = (
+        torch.where(far, forgotten(paths), paths) for paths in (problem.query.positions, problem.short)
+    )
+    started = problem._replace(query=problem.query._replace(positions=solved), short=short)
+    wanted = torch.where(far, target, problem.nearest)
+    return guess._replace(positions=positions, logits=logits), wanted, started
 
 
 def wanted_mask(logits: Tensor, problem: Problem, scene: Scene) -> Float[Tensor, "q n"]:
@@ -248,7 +261,10 @@ def meta_loss(
     code, raw, own = infer(networks, run, problem, objective, generator)
     count = problem.query.attention.shape[0] // len(code)
     codes = code.repeat_interleave(count, dim=0)
-    unknowns, distance, entropy = _sampled(networks, run, problem, objective, codes, generator)
+    unknowns, wanted, problem = mixed_guess(problem, objective.restarts, generator)
+    unknowns, distance, entropy = _sampled(
+        networks, run, problem, objective, codes, unknowns, wanted, generator
+    )
     rest = _energy_terms(networks, run, problem, objective, unknowns, codes, generator)
     weights = (objective.calibration, objective.contrastive, objective.kl)
     total = objective.reconstruction * (_POSITION_WEIGHT * distance + entropy)
@@ -279,10 +295,11 @@ def _sampled(
     problem: Problem,
     objective: Objective,
     codes: Tensor,
+    unknowns: Unknowns,
+    wanted: Tensor,
     generator: torch.Generator,
 ) -> tuple[Unknowns, Tensor, Tensor]:
     """The sampler unrolled: where it ends, and the two reconstruction losses of each query, (B * Q,)."""
-    unknowns, wanted = mixed_guess(problem, objective.restarts, generator)
     total = objective.inner_steps * (objective.inner_steps + 1)
     distance = entropy = torch.zeros_like(codes[:, 0])
     for index in range(objective.inner_steps):

@@ -16,11 +16,13 @@ from torch.nn.functional import silu
 
 from .scene import FEATURES, Scene
 
-_GEOMETRY = 6
+_GEOMETRY, _CLOSE = 6, 4
 _MOTION = 9
 _COUNTS = 3
 _LEAST_WEIGHT = 0.01
 _SMOOTH = 1e-4
+_RANGES = (0.15, 0.4)
+_SHARP = 0.1
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class NetworkConfig:
         local: Dimensions of the vectors for the energy of each entity.
         form: "relational", or "paper" for the published form.
         moments: Whether the encoder reads low moments of the demonstrations, past all layers.
+        close: Whether pairs have features of short range, as well: a network of smooth functions of
+            offsets takes long to see that two points are too close, or a little out of line.
     """
 
     code: int = 16
@@ -46,6 +50,7 @@ class NetworkConfig:
     local: int = 4
     form: str = "relational"
     moments: bool = True
+    close: bool = False
 
 
 class Gated(nn.Module):
@@ -107,6 +112,14 @@ def relations(
     return torch.cat([offsets[:, -now.shape[1] :], rest], dim=-1)
 
 
+def closely(seen: Float[Tensor, "b t n n 6"]) -> Float[Tensor, "b t n n 10"]:
+    """Relations, and features of short range: nearness at two scales, and offsets that saturate."""
+    offsets, distance = seen[..., :2], seen[..., 2]
+    near = [torch.exp(-((distance / reach) ** 2)) for reach in _RANGES]
+    sharp = offsets / torch.sqrt(offsets * offsets + _SHARP**2)
+    return torch.cat([seen, torch.stack(near, dim=-1), sharp], dim=-1)
+
+
 def motions(positions: Float[Tensor, "b t1 n 2"], seconds: Float[Tensor, " b"]) -> Float[Tensor, "b t n 9"]:
     """How each entity moves: way from its start, velocity, both lengths, and the time of the state."""
     start, count = positions[:, :1], max(positions.shape[1] - 1, 1)
@@ -146,7 +159,9 @@ class Trunk(nn.Module):
         """Makes the layers; ``code`` is 0 for a trunk that reads no code."""
         super().__init__()
         pair, message, node = config.pair, config.message, config.node
-        self.geometry = nn.Linear(_GEOMETRY, pair, bias=False)
+        self.close = config.close
+        geometry = _GEOMETRY + _CLOSE * config.close
+        self.geometry = nn.Linear(geometry, pair, bias=False)
         self.gate_i = nn.Linear(FEATURES, pair, bias=False)
         self.gate_j = nn.Linear(FEATURES, pair, bias=False)
         self.shift_i = nn.Linear(FEATURES + _MOTION, pair, bias=False)
@@ -157,7 +172,7 @@ class Trunk(nn.Module):
         self.third = Gated(node, node, code)
         self.timing = nn.Linear(node, node)
         self.ask, self.answer = nn.Linear(node, 2 * message), nn.Linear(node, 2 * message, bias=False)
-        self.place = Gated(_GEOMETRY, 2 * message, code)
+        self.place = Gated(geometry, 2 * message, code)
         self.last = Gated(node + 3 * message, node, code)
 
     def forward(
@@ -165,6 +180,8 @@ class Trunk(nn.Module):
     ) -> Float[Tensor, "b n node"]:
         """Vectors of the entities, (B, N, node)."""
         seen, moves = relations(positions, scene.seconds), motions(positions, scene.seconds)
+        if self.close:
+            seen = closely(seen)
         groups, counts = _groups(scene, attention)
         messages = self._first_round(scene, seen, moves, groups, code)
         still = torch.cat([scene.nodes, counts], dim=-1)[:, None].expand(-1, moves.shape[1], -1, -1)

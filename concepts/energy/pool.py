@@ -18,32 +18,25 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from tqdm import tqdm
 
 from ..catalogue import CATALOGUE, families
 from ..concept import Concept, Identification, Mode
-from ..event import FRAME_SECONDS, Event
+from ..event import Event
 from ..files import written_atomically
 from ..sampling import ScenesTooRareError, least_entities, most_entities
 from ..streams import Streams, streams_from
 from ..task import Task, pairs
 from .scene import MOVABLE, tensors
+from .starts import ARRIVED, drifting, nearest_solution, short_of
 
 STATIC, MOVING = 1, 8
 """Steps, T, of the rows of a pool: of events without and with a course of time."""
 
 TRAJECTORIES = ("shown", "start", "nearest", "short")
 
-DRIFT = 0.5
-"""Largest speed of a first guess, in units per second."""
-
 _FORMAT = 4
 """Counts up when the rows change their meaning."""
-
-_APPROACHES = 80
-_CLOSE = 2e-3
-_LONGEST = 0.5
 
 
 @dataclass(frozen=True)
@@ -110,58 +103,6 @@ class Pool:
     arrays: dict[str, np.ndarray]
 
 
-def nearest_solution(concept: Concept | Task, start: Event) -> Float[np.ndarray, "batch t1 n 2"]:
-    """Descends from the start to the nearest event that satisfies the concept.
-
-    Steps are Polyak's (Introduction to optimization, 1987, section 5.3): as the least error is known
-    to be zero, the step along a gradient g of error e is e / |g|^2.
-
-    Returns:
-        Positions, (B, T+1, N, 2), float64; not all rows may have arrived.
-    """
-    event = start.map(torch.from_numpy)
-    free = event.movable[:, None, :, None] & (torch.arange(start.positions.shape[1]) > 0)[:, None, None]
-    positions = event.positions.clone()
-    generator = torch.Generator().manual_seed(0)
-    for _ in range(_APPROACHES):
-        moving = positions.requires_grad_()
-        error = concept.error(event.replace(positions=moving))
-        (slope,) = torch.autograd.grad(error.sum(), moving)
-        slope = torch.nan_to_num(slope) * free
-        squared = (slope**2).sum((1, 2, 3))
-        change = (error / squared.clamp(min=1e-6)).detach()[:, None, None, None] * slope
-        change = change / (change.abs().amax((1, 2, 3), keepdim=True) / _LONGEST).clamp(min=1)
-        # A place without a slope (a heap, a standstill) is left by a little noise.
-        lost = ((squared < 1e-6) & (error > _CLOSE))[:, None, None, None]
-        noise = 0.02 * torch.randn(positions.shape, generator=generator, dtype=positions.dtype) * free
-        positions = (moving - torch.where(lost, noise, change)).detach()
-    return positions.numpy()
-
-
-def drifting(start: Event, streams: Streams) -> Float[np.ndarray, "batch t1 n 2"]:
-    """A first guess of a trajectory: what moves drifts in a random direction, or goes on as it did.
-
-    Nothing tells a standstill which way to go; a guess that moves has a nearest solution.
-    """
-    steps = start.positions.shape[1] - 1
-    if steps < 2:
-        return start.positions
-    width = start.present.shape[1]
-    speed = streams.uniform("speed", width, 1, high=DRIFT) * FRAME_SECONDS
-    way = (speed * streams.direction("way", width))[:, None] * np.arange(steps + 1)[None, :, None, None]
-    return start.positions + way * start.movable[:, None, :, None]
-
-
-def _short_of(
-    task: Task, start: Event, nearest: np.ndarray, unsolved: np.ndarray, streams: Streams
-) -> np.ndarray:
-    """Trajectories on the way from the nearest solution back to the start that do not satisfy."""
-    back = streams.uniform("back", 1, 1, 1, low=0.1, high=1.0)
-    between = nearest + back * (start.positions - nearest)
-    wrong = task.error(start.replace(positions=between)) > 1.5 * task.generation.tolerance
-    return np.where(wrong[:, None, None, None], between, unsolved)
-
-
 def _thinned(positions: np.ndarray, steps: int) -> np.ndarray:
     """Trajectories with as many steps as the pool's: every second state, or one state twice."""
     if positions.shape[1] == 1:
@@ -185,9 +126,9 @@ def generation_rows(task: Task, streams: Streams, width: int) -> tuple[int, dict
     unsolved = start.positions
     start = start.replace(positions=drifting(start, streams.fork("drift")))
     nearest = nearest_solution(task, start)
-    arrived = task.error(start.replace(positions=nearest)) <= _CLOSE
+    arrived = task.error(start.replace(positions=nearest)) <= ARRIVED
     nearest = np.where(arrived[:, None, None, None], nearest, solution.positions)
-    short = _short_of(task, start, nearest, unsolved, streams)
+    short = short_of(task, start, nearest, unsolved, streams)
     steps = STATIC if part.frames == 1 else MOVING
     paths = (solution.positions, start.positions, nearest, short)
     return steps, _row_arrays(start, paths, steps)

@@ -95,6 +95,11 @@ def gradients(
     return slopes[0], slopes[1]
 
 
+def forgotten(positions: Float[Tensor, "b t1 n 2"]) -> Float[Tensor, "b t1 n 2"]:
+    """The same states as if everybody had always been there; what takes time keeps its course."""
+    return positions[:, 1:].expand_as(positions) if positions.shape[1] == 2 else positions
+
+
 def noise_like(
     unknowns: Unknowns, generator: torch.Generator, scale: float = 1.0
 ) -> tuple[Float[Tensor, "batch frames n 2"], Float[Tensor, "batch n"]]:

@@ -13,7 +13,7 @@ from torch import Tensor
 from .codes import Formula, combined
 from .learner import Networks
 from .reading import marked
-from .sampler import Unknowns
+from .sampler import Energy, StepSizes, Unknowns, forgotten, noise_like, step
 from .scene import Example, Scene
 
 
@@ -25,11 +25,14 @@ class Search:
         steps: Steps of each search.
         particles: Searches of each scene, of which the one with the least energy counts.
         spread: Deviation of the searches' first guesses from the scene as it is.
+        round: Steps after which a state that takes no time is judged as if everybody had always been
+            there, so that the search starts afresh, closer; events with a course of time keep it.
     """
 
     steps: int = 10
     particles: int = 1
     spread: float = 0.15
+    round: int = 5
 
     def __post_init__(self) -> None:
         """Checks the numbers.
@@ -37,8 +40,8 @@ class Search:
         Raises:
             ValueError: Fewer than one step or particle, or a spread that is negative or not finite.
         """
-        if self.steps < 1 or self.particles < 1 or not 0 <= self.spread < np.inf:
-            raise ValueError(f"{self}: steps and particles are 1 at least, the spread is not negative")
+        if min(self.steps, self.particles, self.round) < 1 or not 0 <= self.spread < np.inf:
+            raise ValueError(f"{self}: steps, particles and round are 1 at least, the spread is not negative")
 
 
 class Found(NamedTuple):
@@ -83,6 +86,28 @@ def first_particles(
         positions = positions + time * drift * scene.movable[:, None, :, None]
     logits = 0.1 * normal(rows, width) * recognise[:, None]
     return Unknowns(positions, logits, attention, recognise), scene
+
+
+def descent(
+    energy: Energy,
+    sizes: StepSizes,
+    scene: Scene,
+    unknowns: Unknowns,
+    search: Search,
+    generator: torch.Generator,
+) -> list[Unknowns]:
+    """Where the particles are before and after each step, with less and less noise."""
+    start, path = unknowns.positions[:, :1], [unknowns]
+    acts = unknowns.positions.shape[1] == 2 and not bool(unknowns.recognise.any())
+    for index in range(search.steps):
+        since = index % search.round if acts else index
+        if acts and index and not since:
+            unknowns = unknowns._replace(positions=forgotten(unknowns.positions))
+        noise = noise_like(unknowns, generator, 1 - (index + 1) / search.steps)
+        unknowns = step(energy, sizes.at(since), scene, unknowns, noise, unrolled=False)
+        positions = torch.cat([start, unknowns.positions[:, 1:]], dim=1)
+        path.append(unknowns._replace(positions=positions))
+    return path
 
 
 @dataclass(frozen=True, eq=False)

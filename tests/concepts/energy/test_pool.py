@@ -18,9 +18,9 @@ from conceptgym.concepts.energy.pool import (
     build_pools,
     generation_rows,
     load_pools,
-    nearest_solution,
     save_pools,
 )
+from conceptgym.concepts.energy.starts import nearest_solution
 from conceptgym.concepts.streams import streams_from
 from conceptgym.concepts.task import Task
 
