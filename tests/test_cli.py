@@ -86,7 +86,7 @@ def test_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_evaluate_energy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One table, quickly; what is measured is kept, and not measured again."""
-    words = ["evaluate", "energy", "--scenes", "4", "--out", str(tmp_path), "--table", "formulas"]
+    words = ["evaluate", "energy", "--scenes", "2", "--out", str(tmp_path), "--table", "formulas"]
     assert main(words) == 0
     first = capsys.readouterr().out
     assert "| near A or near B |" in first and "95% interval" in first

@@ -1,0 +1,38 @@
+"""From an agent's name to a page, by commands alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from conceptgym.cli import main
+from conceptgym.evaluation.suites import load_suite
+
+
+def test_from_evaluation_to_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    records, rows, page = tmp_path / "records", tmp_path / "rows", tmp_path / "index.html"
+    for agent in ("idle", "replay"):
+        words = ["evaluate", "agent", agent, "--suite", "smoke", "--seeds", "1", "--out", str(records)]
+        assert main(words) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("smoke") == 2 and "do nothing" in printed
+    found = {path: path.stat().st_mtime_ns for path in records.rglob("*.json")}
+    assert len(found) == 2 * len(load_suite("smoke").items)
+    assert main(words) == 0
+    assert found == {path: path.stat().st_mtime_ns for path in records.rglob("*.json")}, "nothing ran again"
+    assert main(["leaderboard", "collect", "--records", str(records), "--rows", str(rows)]) == 0
+    assert sorted(path.name for path in rows.iterdir()) == [
+        "smoke-v1--do-nothing.json",
+        "smoke-v1--nearest-replay.json",
+    ]
+    capsys.readouterr()
+    assert main(["leaderboard", "build", "--rows", str(rows), "--out", str(page)]) == 0
+    assert "2 rows" in capsys.readouterr().out
+    text = page.read_text()
+    data = json.loads(text.partition('id="data">')[2].partition("</script>")[0])
+    rates = {row["agent"]: row["success"] for row in data}
+    assert rates["do nothing"] == 0.0 < rates["nearest replay"]
+    one = rows / "smoke-v1--nearest-replay.json"
+    assert main(["verify", str(one), "--share", "0.5"]) == 0
+    assert "2 of 2 cells match" in capsys.readouterr().out
