@@ -19,9 +19,12 @@ from ..envs.particle.world import ParticleWorld
 from ..envs.single import ConceptEnv
 from .agent import Given
 from .carrying import Carrier
-from .planning import MPC, ConceptCost, Context, Cost, Plan, oracle_cost, shrinking
+from .planning import MPC, ConceptCost, Context, Plan, Planner, oracle_cost, shrinking
 from .planning.arm_dynamics import ArmDynamics
 from .planning.dynamics import Dynamics, ParticleDynamics
+from .planning.gradient import GradientPlanner
+from .planning.ilqg import ILQG
+from .planning.linear import LinearArm, LinearParticles
 from .planning.path import PathPlanner, Track
 from .planning.samplers import MPPI, Sampler
 from .planning.splines import Interpolation
@@ -40,6 +43,7 @@ class Settings:
         interpolation: Between the knots.
         full: Mean cost of a step from which on the noise is full; below it shrinks in proportion.
         least: Smallest factor of the noise.
+        planner: A name in ``PLANNERS``; what a sampler is told counts for "sampling" alone.
     """
 
     sampler: Sampler = field(default_factory=lambda: MPPI(deviation=0.5, temperature=0.1))
@@ -50,6 +54,7 @@ class Settings:
     interpolation: Interpolation = "linear"
     full: float = 0.3
     least: float = 0.1
+    planner: str = "sampling"
 
 
 _PATH_EVERY = 5
@@ -83,20 +88,59 @@ def dynamics_for(world: object) -> Dynamics[Any]:
     raise ValueError(f"there is no model of a {type(world).__name__} to plan with")
 
 
-def planner(world: object, cost: Cost, settings: Settings | None = None) -> MPC:
-    """The planner of a world."""
-    given = settings_for(world) if settings is None else settings
+def by_sampling(world: object, cost: ConceptCost, settings: Settings) -> MPC:
+    """Plans by samples: the planner for everything."""
     return MPC(
         dynamics_for(world),
         cost,
-        given.sampler,
-        given.horizon,
-        given.knots,
-        given.interpolation,
-        given.samples,
-        given.iterations,
-        shrinking(given.full, given.least),
+        settings.sampler,
+        settings.horizon,
+        settings.knots,
+        settings.interpolation,
+        settings.samples,
+        settings.iterations,
+        shrinking(settings.full, settings.least),
     )
+
+
+def by_gradient(world: object, cost: ConceptCost, settings: Settings) -> GradientPlanner:
+    """Plans by slopes through the model; for particles."""
+    return GradientPlanner(
+        dynamics_for(world),
+        cost,
+        settings.horizon,
+        settings.knots,
+        settings.interpolation,
+        samples=settings.samples,
+        iterations=settings.iterations,
+    )
+
+
+def by_ilqg(world: object, cost: ConceptCost, settings: Settings) -> ILQG:
+    """Plans by linearisation; the cost is squared, so that it is smooth where it is least."""
+    model = LinearArm(world) if isinstance(world, ArmWorld) else LinearParticles(world)  # type: ignore[arg-type]
+    squared = replace(cost, value=lambda event: cost.value(event) ** 2)
+    return ILQG(model, squared, settings.horizon, settings.iterations)
+
+
+PLANNERS: dict[str, Callable[[object, ConceptCost, Settings], Planner]] = {
+    "sampling": by_sampling,
+    "gradient": by_gradient,
+    "ilqg": by_ilqg,
+}
+"""Kinds of planners."""
+
+
+def planner(world: object, cost: ConceptCost, settings: Settings | None = None) -> Planner:
+    """The planner of a world.
+
+    Raises:
+        ValueError: There is no planner of that name, or no model of the world.
+    """
+    given = settings_for(world) if settings is None else settings
+    if given.planner not in PLANNERS:
+        raise ValueError(f"there is no planner {given.planner!r}, only {', '.join(PLANNERS)}")
+    return PLANNERS[given.planner](world, cost, given)
 
 
 @dataclass(frozen=True)
@@ -139,7 +183,7 @@ class Mission:
 
     env: ConceptEnv
     intention: Intention
-    mpc: MPC
+    mpc: Planner
     generator: torch.Generator
     carrier: Carrier | None = None
     steps: int = 0
@@ -156,8 +200,10 @@ class Mission:
             action, self.carrier, taken = self.carrier.act(self.env.state, context, self.generator)
             self.model_steps += taken
             return action
-        timed = self.env.world.frames > 1
-        self.plan = self._timed(context) if timed else self._planned(self.mpc, context)
+        if self.env.world.frames > 1 and isinstance(self.mpc, MPC):
+            self.plan = self._timed(self.mpc, context)
+        else:
+            self.plan = self._planned(self.mpc, context)
         return self.plan.actions[0].numpy().astype(np.float32)
 
     def _context(self) -> Context:
@@ -166,25 +212,25 @@ class Mission:
             event = event.replace(attention=self.intention.attention)
         return Context(event, self.steps * dt, dt)
 
-    def _planned(self, mpc: MPC, context: Context) -> Plan:
+    def _planned(self, mpc: Planner, context: Context) -> Plan:
         plan = mpc.plan(self.env.state, context, self.generator, self.plan)
         self.model_steps += plan.model_steps
         return plan
 
-    def _timed(self, context: Context) -> Plan:
+    def _timed(self, mpc: MPC, context: Context) -> Plan:
         """A plan for a concept with a course of time: one of actions alone, or one that follows a path.
 
         Now and then both are made; the one that promises to end closer to the concept is followed.
         """
         if (self.steps - 1) % _PATH_EVERY == 0:
-            direct = self._planned(self.mpc, context)
+            direct = self._planned(mpc, context)
             self.guess, value = self._found(context)
             self.path = self.guess if value < direct.cost - _MARGIN else None
             if self.path is None:
                 return direct
         if self.path is None:
-            return self._planned(self.mpc, context)
-        tracker = replace(self.mpc, cost=Track(self.path), shrink=shrinking(0.2, 0.05))
+            return self._planned(mpc, context)
+        tracker = replace(mpc, cost=Track(self.path), shrink=shrinking(0.2, 0.05))
         return self._planned(tracker, context)
 
     def _found(self, context: Context) -> tuple[Tensor, float]:

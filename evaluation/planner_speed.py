@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..agents.planning import MPC, MPPI, Context, Cost, Trajectory
 from ..agents.planning.dynamics import check_fields
-from ..agents.planning_agent import planner
+from ..agents.planning_agent import by_sampling, settings_for
 from ..concepts.catalogue import get
 from ..concepts.model import ConceptModel
 from ..envs.arm.env import ArmEnv
@@ -140,7 +140,7 @@ def arm_plan(model: ConceptModel, entities: int = 5) -> Share:
     env = ArmEnv("near", n_entities=entities)
     env.reset(seed=0)
     intention = concept_intention(model)(env, env.demonstrations(5, 0), 0)
-    mpc = planner(env.world, intention.cost)
+    mpc = by_sampling(env.world, intention.cost, settings_for(env.world))
     context, generator = Context(env.event, 0.0, env.world.dt), torch.Generator().manual_seed(0)
     bound = replace(intention.cost, context=context)
     actions = torch.zeros(mpc.samples, mpc.horizon, env.world.machine.joints)

@@ -1,4 +1,4 @@
-"""Planners side by side: the same tasks, the same budget of model steps, with and without a trap.
+"""Planners side by side: the same tasks, with and without a trap, with the true error or a learned energy.
 
 All samplers have the same deviation, knots and number of plans an action; none was tuned beyond that.
 """
@@ -25,8 +25,10 @@ SAMPLERS: dict[str, Settings] = {
     "MPPI": Settings(MPPI(deviation=0.5, temperature=0.1), knots=5, samples=128),
     "CEM": Settings(CEM(deviation=0.5), knots=5, samples=64, iterations=2),
     "iCEM": Settings(ICEM(deviation=0.5), knots=5, samples=64, iterations=2),
+    "gradient": Settings(knots=5, samples=8, iterations=15, planner="gradient"),
+    "iLQG": Settings(iterations=2, planner="ilqg"),
 }
-"""Samplers with equal budgets: 128 plans an action."""
+"""Planners: samplers and gradients with equal budgets, 128 plans an action; iLQG rolls out 21."""
 
 HORIZONS: dict[str, Callable[[Settings], Settings]] = {
     "0.75 s": lambda settings: replace(settings, horizon=_NEAR),
@@ -87,7 +89,7 @@ def planner_table(rows: Iterator[PlannerRow]) -> str:
     """The rows as Markdown."""
     heads = (
         "world",
-        "sampler",
+        "planner",
         "horizon",
         "cost",
         "success",

@@ -28,17 +28,16 @@ _SEEN = 10.0
 
 
 def order_of(observation: Mapping[str, np.ndarray]) -> Int[np.ndarray, " bodies"]:
-    """Slots in order, (M,): marked, attended, movable, present; then by distance from the marked or mean."""
+    """Slots in order, (M,): marked, attended, movable, present; then from left to right.
+
+    Not by distance: two entities change places in that order just where one is to be between them.
+    """
     zero = np.zeros(observation["positions"].shape[-2])
     marker, present = observation["marker"], observation["present"]
     attended, movable = observation.get("attention", zero), observation.get("movable", zero)
     rank = -(8 * marker + 4 * attended + 2 * movable + present)
-    whom = marker if marker.any() else present
-    places = observation["positions"].astype(np.float64)
-    centre = (places * whom[:, None]).sum(0) / max(whom.sum(), 1.0)
-    # Rounded, as a sum depends on the order of its terms in the last bit.
-    distance = np.round(((places - centre) ** 2).sum(-1), 9)
-    return np.lexsort((distance, rank))
+    places = observation["positions"]
+    return np.lexsort((places[:, 1], places[:, 0], rank))
 
 
 def vector(observation: Mapping[str, np.ndarray], order: np.ndarray) -> Float[np.ndarray, " features"]:

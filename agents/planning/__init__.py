@@ -3,7 +3,7 @@
 from .concept_cost import ConceptCost, energy_cost, oracle_cost
 from .cost import Collisions, Cost, Effort, Limits, Obstacles, Speed, Sum, weighted
 from .dynamics import Dynamics, ParticleDynamics
-from .mpc import MPC, Plan, shrinking
+from .mpc import MPC, Plan, Planner, shrinking
 from .risk import conditional_risk, mean_risk, worst_risk
 from .samplers import CEM, ICEM, MPPI, SAMPLERS, PredictiveSampling
 from .trajectory import Context, Trajectory
@@ -24,6 +24,7 @@ __all__ = [
     "Obstacles",
     "ParticleDynamics",
     "Plan",
+    "Planner",
     "PredictiveSampling",
     "Speed",
     "Sum",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -46,6 +46,21 @@ class Plan:
     def elapsed(self, context: Context, dt: float) -> float:
         """Steps of ``dt`` seconds from the plan's beginning until now; none before it."""
         return max(context.seconds - self.seconds, 0.0) / dt
+
+
+@runtime_checkable
+class Planner(Protocol):
+    """Whatever makes plans: ``MPC``, ``ILQG`` and ``GradientPlanner`` do."""
+
+    def plan(
+        self,
+        state: Any,  # noqa: ANN401  (what its model takes)
+        context: Context,
+        generator: torch.Generator,
+        last: Plan | None = None,
+    ) -> Plan:
+        """Makes a plan from here, from the last one if there is one."""
+        ...
 
 
 @dataclass(frozen=True)

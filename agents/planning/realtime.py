@@ -5,30 +5,15 @@ from __future__ import annotations
 import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from types import TracebackType
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .mpc import Plan
+from .mpc import Plan, Planner
 from .splines import basis
 from .trajectory import Context
-
-
-@runtime_checkable
-class Planner(Protocol):
-    """Whatever makes plans: ``MPC``, ``ILQG``, ``GradientPlanner``."""
-
-    def plan(
-        self,
-        state: Any,  # noqa: ANN401  (what the model takes)
-        context: Context,
-        generator: torch.Generator,
-        last: Plan | None = None,
-    ) -> Plan:
-        """Makes a plan."""
-        ...
 
 
 class RealTimePlanner:

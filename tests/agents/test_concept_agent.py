@@ -15,7 +15,7 @@ from conceptgym.agents.planning import MPC, Context, energy_cost, oracle_cost, s
 from conceptgym.agents.planning.mujoco_dynamics import MujocoDynamics
 from conceptgym.agents.planning.path import PathPlanner
 from conceptgym.agents.planning.trajectory import Trajectory
-from conceptgym.agents.planning_agent import oracle_agent
+from conceptgym.agents.planning_agent import Settings, oracle_agent
 from conceptgym.concepts import get, task
 from conceptgym.concepts.model import ConceptModel
 from conceptgym.envs.arm.env import ArmEnv
@@ -41,6 +41,26 @@ def test_the_oracle_brings_the_arm_there(concept: str) -> None:
     agent = oracle_agent()
     assert solved(ArmEnv(concept), agent, 1, k=0) == 1
     assert agent.given.reward and agent.given.demonstrations == 0 and agent.given.model_steps > 0
+
+
+@pytest.mark.parametrize("kind", ("gradient", "ilqg"))
+def test_other_planners_take_the_same_costs(model: ConceptModel, kind: str) -> None:
+    settings = Settings(planner=kind, samples=4, iterations=3)
+    for agent, k in ((oracle_agent(settings), 0), (concept_agent(model, settings), 5)):
+        assert solved(ParticleEnv("near"), agent, 1, k=k) == 1
+
+
+def test_an_unknown_planner_is_named() -> None:
+    env = ParticleEnv("near")
+    env.reset(seed=0)
+    with pytest.raises(ValueError, match="only sampling, gradient, ilqg"):
+        oracle_agent(Settings(planner="guess")).reset(env, None, 0)
+    follow = ParticleEnv("follow")
+    seen, _ = follow.reset(seed=0)
+    agent = oracle_agent(Settings(planner="ilqg"))
+    agent.reset(follow, None, 0)
+    with pytest.raises(ValueError, match="about a trajectory"):
+        agent.act(seen)
 
 
 def test_what_is_learned_on_particles_is_done_by_the_arm(model: ConceptModel) -> None:
