@@ -2,9 +2,8 @@
 
 Scenes are sets: their slots mean nothing. A perceptron that has to find the attended among them needs
 orders of magnitude more steps, so that every learned baseline sees them sorted, and relative to the
-marked entity where there is one. Looks of whom the task is not about are left out where it is told whom
-it is about: constant for an episode, they would be learned by heart. Actions that belong to entities are
-sorted back.
+marked entity where there is one. Colours and sizes are left out where the task does not depend on them:
+constant for an episode, they would be learned by heart. Actions that belong to entities are sorted back.
 """
 
 from __future__ import annotations
@@ -18,12 +17,15 @@ import numpy as np
 from gymnasium import spaces
 from jaxtyping import Float, Int
 
+from ...envs.state import World
 from ..lesson import Metered
 
 _ENTITIES = (
     "positions", "velocities", "colors", "sizes", "present", "marker", "movable", "attention", "held",
 )  # fmt: skip
-_LOOKS = ("colors", "sizes")
+LOOKS = ("colors", "sizes")
+"""Observations of what entities look like."""
+
 _SEEN = 10.0
 
 
@@ -40,44 +42,55 @@ def order_of(observation: Mapping[str, np.ndarray]) -> Int[np.ndarray, " bodies"
     return np.lexsort((places[:, 1], places[:, 0], rank))
 
 
-def vector(observation: Mapping[str, np.ndarray], order: np.ndarray) -> Float[np.ndarray, " features"]:
-    """An observation as one vector, in an order; places relative to the first entity, and its own."""
-    parts = []
-    about = np.ones(len(order), dtype=bool)
-    if "attention" in observation:
-        about = (observation["attention"] > 0) | (observation["marker"] > 0)
-    for name in sorted(observation):
-        part = np.asarray(observation[name], dtype=np.float32)
-        if name in _LOOKS:
-            part = part * about.reshape(-1, *[1] * (part.ndim - 1))
-        if name == "history":
-            part = part[:, order]
-            part = part - part[-1:, :1]
-        elif name in _ENTITIES:
-            part = part[order]
-            if name == "positions":
-                here = observation["present"][order][1:, None]
-                part = np.concatenate([part[:1], (part[1:] - part[:1]) * here])
-        parts.append(part.ravel())
-    return np.clip(np.concatenate(parts), -_SEEN, _SEEN)
+def looks_matter(world: World[Any]) -> bool:
+    """Whether a task depends on colours or sizes: it is not told whom it is about, or its error does."""
+    space, part = world.observation_space, world.task.generation
+    if "attention" not in space.spaces or part is None:
+        return True
+    event = world.task.sample(np.random.default_rng(0), 32)
+    other = event.replace(colors=event.colors[..., ::-1].copy(), sizes=event.sizes[..., ::-1].copy())
+    return not np.allclose(part.error(event), part.error(other))
 
 
 @dataclass(frozen=True)
-class ActionOrder:
-    """How actions belong to entities.
+class Reading:
+    """How a learner reads a task: what it sees of the entities, and which actions belong to them.
 
     Attributes:
         each: Numbers of an action that belong to each entity; 0 where an action is not about entities.
+        looks: Whether it sees colours and sizes.
     """
 
     each: int
+    looks: bool = True
 
     @staticmethod
-    def of(observation: spaces.Dict, action: spaces.Box) -> ActionOrder:
-        """The order of an environment's actions, from its spaces."""
+    def of(world: World[Any]) -> Reading:
+        """How the task of a world is read."""
+        observation, action = world.observation_space, world.action_space
         bodies, size = observation["positions"].shape[0], action.shape[0]  # type: ignore[index]
         entitywise = size in (bodies, 2 * bodies) and "joints" not in observation.spaces
-        return ActionOrder(size // bodies if entitywise else 0)
+        return Reading(size // bodies if entitywise else 0, looks_matter(world))
+
+    def vector(
+        self, observation: Mapping[str, np.ndarray], order: np.ndarray
+    ) -> Float[np.ndarray, " features"]:
+        """An observation as one vector, in an order; places relative to the first entity, and its own."""
+        parts = []
+        for name in sorted(observation):
+            if name in LOOKS and not self.looks:
+                continue
+            part = np.asarray(observation[name], dtype=np.float32)
+            if name == "history":
+                part = part[:, order]
+                part = part - part[-1:, :1]
+            elif name in _ENTITIES:
+                part = part[order]
+                if name == "positions":
+                    here = observation["present"][order][1:, None]
+                    part = np.concatenate([part[:1], (part[1:] - part[:1]) * here])
+            parts.append(part.ravel())
+        return np.clip(np.concatenate(parts), -_SEEN, _SEEN)
 
     def sorted(self, actions: np.ndarray, order: np.ndarray) -> np.ndarray:
         """Actions, (..., A), in an order."""
@@ -99,15 +112,15 @@ class Canonical(gym.Wrapper[Any, Any, Any, Any]):
         super().__init__(env)
         space = env.observation_space
         assert isinstance(space, spaces.Dict), "the environments of this package give dictionaries"
-        assert isinstance(env.action_space, spaces.Box), "and take boxes"
         self._order = np.arange(space["positions"].shape[0])  # type: ignore[index]
-        self._actions = ActionOrder.of(space, env.action_space)
-        size = sum(int(np.prod(part.shape)) for part in space.spaces.values() if part.shape is not None)
+        self._reading = Reading.of(env.unwrapped.world)  # type: ignore[attr-defined]
+        example = {name: np.zeros(part.shape or (), np.float32) for name, part in space.spaces.items()}
+        size = len(self._reading.vector(example, self._order))
         self.observation_space = spaces.Box(-_SEEN, _SEEN, (size,), np.float32)
 
     def _seen(self, observation: dict[str, np.ndarray]) -> np.ndarray:
         self._order = order_of(observation)
-        return vector(observation, self._order)
+        return self._reading.vector(observation, self._order)
 
     def reset(self, **arguments: Any) -> tuple[np.ndarray, dict[str, Any]]:  # noqa: ANN401
         """Starts an episode."""
@@ -116,6 +129,6 @@ class Canonical(gym.Wrapper[Any, Any, Any, Any]):
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """A step, with the action sorted back."""
-        told = self._actions.restored(np.asarray(action), self._order)
+        told = self._reading.restored(np.asarray(action), self._order)
         observation, reward, terminated, truncated, info = self.env.step(told)
         return self._seen(observation), float(reward), terminated, truncated, info

@@ -15,7 +15,7 @@ from torch.nn.functional import mse_loss
 
 from ..agent import Agent, Given
 from ..lesson import Lesson, Track
-from .canonical import ActionOrder
+from .canonical import Reading
 from .supervised import Dataset, PolicyAgent, dataset, fitted, mlp
 
 
@@ -47,8 +47,8 @@ class CloningConfig:
 def _prepared(lesson: Lesson, config: CloningConfig) -> Dataset:
     torch.manual_seed(lesson.seed)
     world = lesson.make().world
-    actions = ActionOrder.of(world.observation_space, world.action_space)
-    return dataset(lesson.episodes(config.episodes), actions, config.horizon)
+    reading = Reading.of(world)
+    return dataset(lesson.episodes(config.episodes), reading, config.horizon)
 
 
 def _fit(module: nn.Module, loss: object, data: Dataset, config: CloningConfig, seed: int) -> None:

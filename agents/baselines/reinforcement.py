@@ -21,7 +21,7 @@ from ...concepts.files import written_atomically
 from ...envs.single import ConceptEnv
 from ..agent import Agent, Given
 from ..lesson import Lesson, Metered, Track
-from .canonical import ActionOrder, Canonical, order_of, vector
+from .canonical import Canonical, Reading, order_of
 
 _WINDOW = 50
 """Episodes over which the curve's success is a mean."""
@@ -77,10 +77,11 @@ class Policy:
     info: dict[str, Any]
     goal: bool = False
     _env: ConceptEnv | None = None
+    _reading: Reading | None = None
 
     def reset(self, env: ConceptEnv, demonstrations: Event | None, seed: int) -> None:
         """Begins an episode."""
-        self._env = env
+        self._env, self._reading = env, Reading.of(env.world)
 
     def act(self, observation: Mapping[str, np.ndarray]) -> Float[np.ndarray, " action"]:
         """The policy's mean action, in [-1, 1]."""
@@ -90,9 +91,10 @@ class Policy:
             told = {name: part[0] for name, part in world.observe(self._env.state).items()}
             return np.clip(self.predict(told), -1, 1).astype(np.float32)
         assert self._env is not None, "reset comes first"
-        order, world = order_of(observation), self._env.world
-        action = np.clip(self.predict(vector(observation, order)), -1, 1).astype(np.float32)
-        return ActionOrder.of(world.observation_space, world.action_space).restored(action, order)
+        assert self._reading is not None, "and says how the task is read"
+        order = order_of(observation)
+        action = np.clip(self.predict(self._reading.vector(observation, order)), -1, 1).astype(np.float32)
+        return self._reading.restored(action, order)
 
 
 def _libraries() -> dict[str, Any]:
@@ -198,15 +200,14 @@ class Reinforcement:
 
 def _remember(model: Any, lesson: Lesson, count: int) -> None:  # noqa: ANN401  (an off-policy algorithm)
     """Puts an expert's episodes into the replay buffer, as in Vecerik et al. (2017)."""
-    world = lesson.make().world
-    actions = ActionOrder.of(world.observation_space, world.action_space)
+    reading = Reading.of(lesson.make().world)
     for episode in lesson.episodes(count):
         last = len(episode.actions) - 1
         for step, action in enumerate(episode.actions):
             seen = [{n: part[i] for n, part in episode.observations.items()} for i in (step, step + 1)]
             orders = [order_of(each) for each in seen]
-            now, then = (vector(each, order)[None] for each, order in zip(seen, orders, strict=True))
-            action = actions.sorted(action, orders[0])
+            now, then = (reading.vector(each, order)[None] for each, order in zip(seen, orders, strict=True))
+            action = reading.sorted(action, orders[0])
             reward, over = np.array([episode.rewards[step]]), np.array([step == last])
             told = [{"TimeLimit.truncated": step == last}]
             model.replay_buffer.add(now, then, action[None], reward, over, told)

@@ -16,7 +16,7 @@ from ...concepts.event import Event
 from ...envs.single import ConceptEnv
 from ..agent import Given
 from ..demonstrations import EpisodeArrays
-from .canonical import ActionOrder, order_of, vector
+from .canonical import Reading, order_of
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Dataset:
     deviation: Float[Tensor, " obs"]
 
 
-def dataset(episodes: Sequence[EpisodeArrays], actions: ActionOrder, horizon: int = 1) -> Dataset:
+def dataset(episodes: Sequence[EpisodeArrays], reading: Reading, horizon: int = 1) -> Dataset:
     """The steps of episodes."""
     seen, chunks = [], []
     for episode in episodes:
@@ -44,9 +44,9 @@ def dataset(episodes: Sequence[EpisodeArrays], actions: ActionOrder, horizon: in
         for step in range(count):
             now = {name: part[step] for name, part in episode.observations.items()}
             order = order_of(now)
-            seen.append(vector(now, order))
+            seen.append(reading.vector(now, order))
             chunk = episode.actions[np.minimum(np.arange(step, step + horizon), count - 1)]
-            chunks.append(actions.sorted(chunk, order))
+            chunks.append(reading.sorted(chunk, order))
     observations = torch.from_numpy(np.stack(seen))
     mean, deviation = observations.mean(0), observations.std(0, unbiased=False)
     # What never varied says nothing; dividing by nearly nothing would blow it up when it does.
@@ -115,7 +115,7 @@ class PolicyAgent:
     given: Given
     execute: int = 1
     ensemble: float = 0.0
-    _actions: ActionOrder = field(default_factory=lambda: ActionOrder(0))
+    _reading: Reading = field(default_factory=lambda: Reading(0))
     _generator: torch.Generator = field(default_factory=torch.Generator)
     _chunks: list[Tensor] = field(default_factory=list)
     _used: int = 0
@@ -127,7 +127,7 @@ class PolicyAgent:
 
     def reset(self, env: ConceptEnv, demonstrations: Event | None, seed: int) -> None:
         """Begins an episode."""
-        self._actions = ActionOrder.of(env.world.observation_space, env.world.action_space)
+        self._reading = Reading.of(env.world)
         self._generator = torch.Generator().manual_seed(seed)
         self._chunks, self._used = [], 0
 
@@ -136,14 +136,14 @@ class PolicyAgent:
         """The next action, in [-1, 1]."""
         order = order_of(observation)
         if not self._chunks or self._used >= self.execute or self.ensemble:
-            seen = torch.from_numpy(vector(observation, order))
+            seen = torch.from_numpy(self._reading.vector(observation, order))
             seen = ((seen - self.data.mean) / self.data.deviation).clamp(-10, 10)
             horizon = self.data.chunks.shape[1]
             self._chunks = [*self._chunks[-horizon + 1 :], self.decide(seen[None], self._generator)]
             self._used = 0
         action = self._blended() if self.ensemble else self._chunks[-1][self._used]
         self._used += 1
-        return self._actions.restored(action.clamp(-1, 1).numpy().astype(np.float32), order)
+        return self._reading.restored(action.clamp(-1, 1).numpy().astype(np.float32), order)
 
     def _blended(self) -> Tensor:
         """The mean of what the last chunks say about now, the oldest with the largest weight."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from conceptgym.agents.agent import Agent, Given
-from conceptgym.agents.baselines.canonical import ActionOrder, order_of, vector
+from conceptgym.agents.baselines.canonical import Reading, order_of
 from conceptgym.agents.baselines.cloning import (
     ChunkedCloning,
     Cloning,
@@ -37,7 +37,7 @@ def lesson(concept: str = "near", body: str = "particle", seed: int = 0) -> Less
 def test_chunks_are_the_next_actions_and_the_last_one_goes_on() -> None:
     env = ParticleEnv("near")
     episode = recorded_episode(env, 0)
-    data = dataset([episode], ActionOrder(0), horizon=4)
+    data = dataset([episode], Reading(0), horizon=4)
     assert data.chunks.shape == (len(episode.actions), 4, 2)
     assert torch.equal(data.chunks[3], torch.from_numpy(episode.actions[3:7]))
     assert torch.equal(data.chunks[-1], torch.from_numpy(episode.actions[-1:]).expand(4, -1))
@@ -57,17 +57,34 @@ def test_observations_do_not_depend_on_the_slots_and_actions_find_their_entities
     shuffle = np.random.default_rng(0).permutation(len(seen["marker"]))
     mixed = {name: part[shuffle] if len(part) == len(shuffle) else part for name, part in seen.items()}
     one, two = order_of(seen), order_of(mixed)
-    assert np.array_equal(vector(seen, one), vector(mixed, two))
+    reading = Reading.of(env.world)
+    assert np.array_equal(reading.vector(seen, one), reading.vector(mixed, two))
     assert seen["marker"][one[0]] == seen["marker"].max()
-    actions = ActionOrder.of(env.world.observation_space, env.world.action_space)
-    assert actions.each == {"between": 0, "square": 2, "near": 1}[concept]
+    assert reading.each == {"between": 0, "square": 2, "near": 1}[concept]
     action = np.arange(env.action_space.shape[0], dtype=np.float32)  # type: ignore[index]
-    assert np.array_equal(actions.restored(actions.sorted(action, one), one), action)
-    if actions.each:
-        split = action.reshape(-1, actions.each)
-        there = int(seen["present"].sum()) * actions.each  # padding is in any order
-        moved = actions.sorted(split[shuffle].ravel(), two)
-        assert np.array_equal(moved[:there], actions.sorted(action, one)[:there])
+    assert np.array_equal(reading.restored(reading.sorted(action, one), one), action)
+    if reading.each:
+        split = action.reshape(-1, reading.each)
+        there = int(seen["present"].sum()) * reading.each  # padding is in any order
+        moved = reading.sorted(split[shuffle].ravel(), two)
+        assert np.array_equal(moved[:there], reading.sorted(action, one)[:there])
+
+
+@pytest.mark.parametrize(
+    ("concept", "argument", "body", "looks"),
+    [
+        ("between", None, "particle", False),
+        ("visit_in_order", None, "particle", True),
+        ("near", "red", "particle", True),
+        ("red", None, "identify", True),
+        ("near", None, "arm", False),
+    ],
+)
+def test_looks_are_seen_where_the_task_depends_on_them(
+    concept: str, argument: str | None, body: str, looks: bool
+) -> None:
+    world = make_body(body, concept, argument).world
+    assert Reading.of(world).looks == looks
 
 
 def policy(execute: int, ensemble: float) -> tuple[PolicyAgent, list[int]]:
