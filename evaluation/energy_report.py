@@ -16,7 +16,7 @@ from ..concepts.model import ConceptModel
 from .energy_tables import FULL, TABLES, Row, Size, Table, timings
 from .speed import machine
 
-PROTOCOL = 2
+PROTOCOL = 3
 """Counts up when a table changes its meaning, so that older figures are measured anew."""
 
 
