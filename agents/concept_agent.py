@@ -2,18 +2,23 @@
 
 At the beginning of an episode it infers the codes of the demonstrations, identifies the argument in
 the present scene, and then plans with the energy as its cost; objects that have to be carried get
-places from the energy, too.
+places from the energy, too. A joint concept is shown term by term: each has codes and an argument of
+its own, and the energies add up.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
+from operator import and_
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
-from ..concepts.energy.codes import ConceptCode
+from ..concepts.energy.codes import ConceptCode, Formula
 from ..concepts.event import Event
+from ..concepts.joint import parted
 from ..concepts.model import ConceptModel, Search
 from ..envs.single import ConceptEnv
 from .planning import energy_cost
@@ -39,29 +44,33 @@ def concept_intention(
         if demonstrations is None:
             raise ValueError("the concept agent needs demonstrations: five are usual")
         generator = torch.Generator().manual_seed(seed)
-        code = model.infer(demonstrations, generator=generator)
-        attention = _identified(model, env, code, generator)
+        task, event = env.world.task, env.event
+        shown = parted(task.action, demonstrations) if task.action.terms else [demonstrations]
+        codes = [model.infer(part, generator=generator) for part in shown]
+        masks = [_identified(model, event, code, generator) for code in codes] if task.asks else []
+        code: Formula = codes[0]
+        if task.action.terms:
+            code = reduce(and_, (code.about(mask) for code, mask in zip(codes, masks, strict=True)))
 
         def targets(event: Event) -> np.ndarray:
             doubled = event.replace(positions=np.repeat(event.positions[-1:], 2, axis=0))
             made = model.generate(doubled, code, search=_SEARCH, generator=generator)
             return np.asarray(made.final)
 
-        residual = float(code.residual[0])
+        residual = max(float(code.residual[0]) for code in codes)
         info = {"residual": residual, "understood": residual <= UNDERSTOOD}
-        forget = not env.world.task.generation.history  # as the observation tells
+        # A state is judged as it is where no term is about the past, as the observation tells.
+        forget = bool(task.action.terms) or not task.generation.history
+        attention = np.max(masks, axis=0) if masks else None
         return Intention(energy_cost(model, code, points, forget=forget), attention, targets, info)
 
     return intend
 
 
 def _identified(
-    model: ConceptModel, env: ConceptEnv, code: ConceptCode, generator: torch.Generator
-) -> np.ndarray | None:
-    """Whom the demonstrations are about in the present scene, (N,), where an argument says so."""
-    if env.world.task.argument is None:
-        return None
-    event = env.event
+    model: ConceptModel, event: Event, code: ConceptCode, generator: torch.Generator
+) -> Float[np.ndarray, " n"]:
+    """Whom the demonstrations are about in the present scene, (N,)."""
     now = event.replace(positions=event.positions[:1], attention=np.zeros_like(event.attention))
     return model.identify(now, code, generator=generator).astype(event.attention.dtype)
 

@@ -126,6 +126,7 @@ class Concept:
         parameters: Values of continuous or categorical parameters, where the concept has any.
         factory: Makes the concept with other parameters.
         draw: Draws parameters for the factory.
+        terms: Of a joint concept, what is done and about whom; see ``joint``.
     """
 
     name: str
@@ -139,6 +140,7 @@ class Concept:
     parameters: Mapping[str, object] = field(default_factory=dict)
     factory: Callable[..., Concept] | None = None
     draw: Callable[[np.random.Generator], Mapping[str, object]] | None = None
+    terms: tuple[tuple[Concept, Concept], ...] = ()
 
     def __reduce__(self) -> tuple[Callable[..., Concept], tuple[str, dict[str, object]]]:
         """Pickles by name and parameters: the functions of the catalogue cannot be pickled themselves."""

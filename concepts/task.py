@@ -80,6 +80,11 @@ class Task:
         return "train"
 
     @property
+    def asks(self) -> bool:
+        """Whether it has to be found out whom it is about: an argument, or several, are part of it."""
+        return self.argument is not None or bool(self.action.terms)
+
+    @property
     def generation(self) -> Generation:
         """The action's ground truth."""
         part = self.action.generation
@@ -133,11 +138,17 @@ class Task:
     ) -> Event:
         """``k`` satisfying events, (k, T+1, N, 2), that depend on the seed alone.
 
+        A joint concept is shown by ``k`` events of each of its terms, term after term.
+
         Raises:
             ValueError: ``k`` is less than one.
         """
         if k < 1:
             raise ValueError(f"k is {k}; ask for at least one demonstration")
+        if self.action.terms:
+            from .joint import shown_apart
+
+            return shown_apart(self.action, k, seed, self.entity_range(n_entities))
         return self.sample(np.random.default_rng(seed), k, n_entities)
 
 

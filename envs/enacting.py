@@ -90,7 +90,7 @@ def with_task(world: W, task: Task, show_attention: bool) -> W:
     Raises:
         ValueError: They do not; the message says what differs.
     """
-    if task.argument is None and not show_attention:
+    if not task.asks and not show_attention:
         raise ValueError(f"{task.name!r} has no argument, and here no observation tells who is attended")
     parts: tuple[Any, Any] = (task.generation, task.recogniser)
     return fit(world, task, (least_entities(*parts), most_entities(*parts)))

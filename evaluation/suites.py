@@ -186,6 +186,16 @@ _STILL = ("spatial", "proximity", "extremes", "arrangement", "quantity", "visual
 _MOVING = ("temporal", "social")
 
 
+_JOINT = (
+    "near(red) & left_of(blue)", "left_of(green) & above(largest)", "ring(red) & right_of(large)",
+    "far(blue) & below(leftmost)", "above(red) & right_of(smallest)", "near(largest) & below(green)",
+    "offset(green) & far(red)", "near(topmost) & far(bottommost)", "at(closest) & left_of(red)",
+    "ring(odd_one_out) & above(leftmost)", "left_of(red) & above(blue) & near(largest)",
+    "far(red) & right_of(leftmost) & below(large)",
+)  # fmt: skip
+"""Relations that hold at once, each about somebody of its own."""
+
+
 def _drafts() -> list[tuple[str, str, int, list[Item]]]:
     """Name, title, number of starts and tasks of every suite."""
     known = {item.action for item in _concepts("particle", "generate")}
@@ -202,6 +212,8 @@ def _drafts() -> list[tuple[str, str, int, list[Item]]]:
         ("arm-rearrange", "the arm carries objects", 10, _robot("arm", _STILL, "attended")),
         ("arm-temporal", "the arm among moving objects", 10, _robot("arm", _MOVING, "agent")),
         ("robots", "a planar arm, a mobile robot, and the arm at a wall", 10, robots),
+        ("compose", "two and three things at once, each shown on its own", 10,
+         [Item("particle", one, None) for one in _JOINT] + [Item("arm", one, None) for one in _JOINT[::2]]),
         ("smoke", "a few tasks, for tests", 2,
          [Item("particle", "near", None), Item("particle", "left_of", "red"), Item("identify", "red", None)]),
     ]  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ...concepts.event import Event
@@ -144,9 +144,12 @@ def goal_intention(env: ConceptEnv, demonstrations: Event | None, seed: int) -> 
     """
     if demonstrations is None:
         raise ValueError("averaging goals needs demonstrations")
-    aims = goals(env.event, demonstrations)
+    event = env.event
+    if env.world.task.asks:  # who is meant is not told here
+        event = event.replace(attention=attended_alike(env.event, demonstrations).astype(np.float64))
+    aims = goals(event, demonstrations)
     wanted = torch.as_tensor(aims, dtype=torch.float32)
-    free = torch.as_tensor(env.event.movable, dtype=torch.float32)
+    free = torch.as_tensor(event.movable, dtype=torch.float32)
 
     def value(event: Event) -> Tensor:
         gap = ((event.positions[:, 1:] - wanted.to(event.positions)) ** 2).sum(-1) * free.to(event.positions)
@@ -158,12 +161,17 @@ def goal_intention(env: ConceptEnv, demonstrations: Event | None, seed: int) -> 
 def most_alike(env: ConceptEnv, demonstrations: Event | None, seed: int) -> Act:
     """Attends whoever is most like an attended entity of the demonstrations."""
     assert demonstrations is not None, "the harness gives them"
-    scene, known = features(env.event), features(demonstrations).reshape(-1, 6)
-    usable = demonstrations.candidates.reshape(-1)
-    said = (demonstrations.attention > 0.5).reshape(-1)[usable]
-    gap = ((scene[:, None] - known[usable]) ** 2).sum(-1)
-    action = np.where(said[gap.argmin(1)] & env.event.candidates, 1.0, -1.0).astype(np.float32)
+    action = np.where(attended_alike(env.event, demonstrations), 1.0, -1.0).astype(np.float32)
     return lambda observation, step: action
+
+
+def attended_alike(event: Event, shown: Event) -> Bool[np.ndarray, " n"]:
+    """Whose nearest entity of the demonstrations, by looks and place, is attended there, (N,)."""
+    usable = shown.candidates.reshape(-1)
+    said = (shown.attention > 0.5).reshape(-1)[usable]
+    gap = ((features(event)[:, None] - features(shown).reshape(-1, 6)[usable]) ** 2).sum(-1)
+    mask: np.ndarray = said[gap.argmin(1)] & event.candidates
+    return mask
 
 
 def features(event: Event) -> Float[np.ndarray, "... n 6"]:

@@ -19,12 +19,16 @@ def get(name: str, **parameters: object) -> Concept:
     """Looks up a concept.
 
     Args:
-        name: Its name, for instance "left_of".
+        name: Its name, for instance "left_of", or those of a joint concept: "near(red) & above(blue)".
         **parameters: Other values for its parameters, for instance ``distance=0.5`` for "ring".
 
     Raises:
         ValueError: There is no such concept (the message names the nearest), or it has no parameters.
     """
+    if "&" in str(name) and not parameters:
+        from ..joint import joint
+
+        return joint(name)
     if name not in CATALOGUE:
         near = get_close_matches(str(name), CATALOGUE, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "names() lists all"

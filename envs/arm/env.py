@@ -53,7 +53,7 @@ def arm_world(
     entities = task.entity_range(n_entities)
     width = slots(entities, max_entities, most_entities(task.generation, task.recogniser))
     kind = "reach" if task.generation.actor == "agent" else gripper
-    shown = (task.argument is None) if show_attention is None else bool(show_attention)
+    shown = (not task.asks) if show_attention is None else bool(show_attention)
     return ArmWorld(
         task,
         entities,

@@ -44,7 +44,7 @@ def particle_world(
     entities = task.entity_range(chosen)
     width = slots(entities, max_entities, most_entities(task.generation, task.recogniser))
     default = {"agent": "one", "attended": "all", "pusher": "push"}[task.generation.actor]
-    shown = (task.argument is None) if show_attention is None else bool(show_attention)
+    shown = (not task.asks) if show_attention is None else bool(show_attention)
     return ParticleWorld(
         task,
         entities,

@@ -163,3 +163,11 @@ def test_somebody_elses_robot_enacts_a_concept(model: ConceptModel, learned: boo
         )
         part = concept.part("generate")
         assert float(part.error(done)) <= part.tolerance
+
+
+def test_a_joint_concept_is_put_together_from_its_terms(model: ConceptModel) -> None:
+    env = ParticleEnv("near(red) & left_of(blue)")
+    agent = concept_agent(model)
+    won = [run_episode(env, agent, 500_000 + start).success for start in range(5)]
+    assert sum(won) >= 4
+    assert agent.given.demonstrations == 10

@@ -18,7 +18,7 @@ from conceptgym.agents.baselines.cloning import (
     ImplicitCloning,
     squared_cosine,
 )
-from conceptgym.agents.baselines.few_shot import GoalAverage, goals
+from conceptgym.agents.baselines.few_shot import GoalAverage, goal_intention, goals
 from conceptgym.agents.baselines.floors import Replay
 from conceptgym.agents.baselines.supervised import Dataset, PolicyAgent, dataset
 from conceptgym.agents.lesson import Lesson, recorded_episode
@@ -180,3 +180,17 @@ def test_five_hundred_demonstrations_suffice() -> None:
     env, agent = ParticleEnv("near"), Cloning(settings).learn(lesson())
     rate = np.mean([enact(env, agent, start, None).success for start in range(500_000, 500_100)])
     assert rate >= 0.9
+
+
+def test_averaged_goals_know_nothing_of_whom_a_task_is_about() -> None:
+    env = make_body("particle", "near", "red")
+    env.reset(seed=1)
+    shown, scene = env.demonstrations(5, 0), env.event
+    other = np.flatnonzero((scene.attention < 0.5) & scene.candidates)[0]
+    lied = scene.replace(attention=(np.arange(len(scene.sizes)) == other).astype(np.float32))
+    aims = []
+    for event in (scene, lied):
+        env.reset(seed=1, options={"scene": event.replace(positions=event.positions[:1])})
+        aims.append(goal_intention(env, shown, 0).targets(event))
+    assert not np.array_equal(scene.attention, lied.attention)
+    assert np.array_equal(*aims)
