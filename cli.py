@@ -344,7 +344,7 @@ def _group_help(group: str) -> Callable[[], None]:
         """."""
 
     show.__doc__ = {
-        "train": "Train an energy: tiny, cpu, gpu.",
+        "train": "Train an energy: tiny, cpu, gpu; or its rival, a policy.",
         "evaluate": "Measure: energy, ablations, transfer, planners, agent.",
     }.get(group) or (f"Commands: {', '.join(GROUPS[group]())}.")
     return show

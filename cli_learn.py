@@ -73,7 +73,37 @@ def tensorboard_log(folder: Path) -> Callable[[int, dict[str, float]], None]:
     return log
 
 
-TRAIN: dict[str, Callable[..., Any]] = {name: train_with(name) for name in PRESETS}
+def train_policy(
+    out: Path = Path("out/conditional"), data: Path | None = None, steps: int = 16_000, jobs: int = 1
+) -> None:
+    """Train the policy that is conditioned on demonstrations, on the energy's scenes; goes on where it was.
+
+    Args:
+        out: Folder for the checkpoint and the weights.
+        data: Folder that keeps the drawn scenes; by default --out.
+        steps: Updates.
+        jobs: Processes that draw the scenes.
+    """
+    from dataclasses import replace
+
+    import torch
+
+    from .agents.baselines.feed_forward import trained
+    from .concepts.energy.pool import cached_pools
+
+    torch.set_num_threads(1)
+    out.mkdir(parents=True, exist_ok=True)
+    config = replace(PRESETS["cpu"], steps=steps)
+    pools = cached_pools(config.pool, data or out, True, jobs)
+    path = out / "conditional.safetensors"
+    trained(config, pools, True, out / "checkpoint.safetensors").save(path, config)
+    Console().print(f"{path}: {steps} steps")
+
+
+TRAIN: dict[str, Callable[..., Any]] = {
+    **{name: train_with(name) for name in PRESETS},
+    "policy": train_policy,
+}
 
 
 def evaluate_energy(

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from ..agents.baselines.feed_forward import FeedForward, trained
 from ..concepts.catalogue import CATALOGUE
 from ..concepts.concept import Mode
 from ..concepts.energy.pool import Pool, PoolConfig, cached_pools
@@ -21,7 +22,6 @@ from ..concepts.model import ConceptModel
 from ..concepts.release import release
 from ..concepts.task import Task
 from .energy_cells import Protocol, concept_cell, generation_cell, identification_cell
-from .feed_forward import FeedForward, trained
 
 SMALL = replace(
     TINY,

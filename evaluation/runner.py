@@ -147,20 +147,26 @@ def run_cell(cell: Cell, again: bool = False) -> Record:
     return record
 
 
+def lesson_of(cell: Cell, suite: Suite, contestant: Contestant, folder: Path) -> Lesson:
+    """What a contestant may learn a cell's task from; what it learns is kept below a folder."""
+    item, seed = suite.items[cell.item], suite.shown[cell.replicate]
+
+    def make(**arguments: object) -> Any:  # noqa: ANN401  (a ConceptEnv)
+        return make_body(item.body, item.action, item.argument, **arguments)
+
+    hidden = contestant.track == "reward"
+    shown = None if hidden else make().demonstrations(suite.k, seed)
+    return Lesson(make, shown, seed, folder / "learned" / f"{slug(item.name)}-{cell.replicate}")
+
+
 def _run(told: dict[str, Any], cell: Cell, suite: Suite, contestant: Contestant, folder: Path) -> Record:
     import torch
 
     torch.set_num_threads(1)
     item = suite.items[cell.item]
-
-    def make(**arguments: object) -> Any:  # noqa: ANN401  (a ConceptEnv)
-        return make_body(item.body, item.action, item.argument, **arguments)
-
-    env = make()
+    env = make_body(item.body, item.action, item.argument)
     shown = env.demonstrations(suite.k, suite.shown[cell.replicate])
-    learned = folder / "learned" / f"{slug(item.name)}-{cell.replicate}"
-    hidden = contestant.track == "reward"
-    lesson = Lesson(make, None if hidden else shown, suite.shown[cell.replicate], learned)
+    lesson = lesson_of(cell, suite, contestant, folder)
     starts = suite.starts[cell.block * BLOCK : (cell.block + 1) * BLOCK]
     begun, given, episodes, failure = time.perf_counter(), Given(), [], ""
     learning = 0.0

@@ -147,7 +147,11 @@ def goal_intention(env: ConceptEnv, demonstrations: Event | None, seed: int) -> 
     event = env.event
     if env.world.task.asks:  # who is meant is not told here
         event = event.replace(attention=attended_alike(env.event, demonstrations).astype(np.float64))
-    aims = goals(event, demonstrations)
+    return towards(event, goals(event, demonstrations))
+
+
+def towards(event: Event, aims: Float[np.ndarray, "t n 2"]) -> Intention:
+    """To be where one ought to be at each time, (T, N, 2)."""
     wanted = torch.as_tensor(aims, dtype=torch.float32)
     free = torch.as_tensor(event.movable, dtype=torch.float32)
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import torch
 from gymnasium.error import DependencyNotInstalled
@@ -21,7 +23,7 @@ from ...concepts.event import Event
 from ...concepts.files import written_atomically
 from ...envs.single import ConceptEnv
 from ..agent import Agent, Given
-from ..lesson import Lesson, Metered, Track
+from ..lesson import Lesson, Track
 from .canonical import Canonical, Reading, order_of
 
 _WINDOW = 50
@@ -133,70 +135,106 @@ class Reinforcement:
         arguments = {"goal": True, "reward": "sparse"} if settings.goal else {}
         practice = lesson.env(**arguments)
         env = practice if settings.goal else Canonical(practice)
-        model = self._model(env, lesson)
-        path = lesson.folder and lesson.folder / "policy.safetensors"
-        if path and path.is_file():
-            model.policy.load_state_dict(load_file(str(path)))
-            curve = np.loadtxt(path.with_suffix(".csv"), ndmin=2).tolist()
-        else:
-            curve = self._learned(model, lesson)
-            if path:
-                tensors = {
-                    name: part.contiguous().clone() for name, part in model.policy.state_dict().items()
-                }
-                with written_atomically(path.with_suffix(".csv")) as temporary:
-                    np.savetxt(temporary, np.array(curve).reshape(-1, 2))
-                with written_atomically(path) as temporary:
-                    save_file(tensors, temporary)
+        model = make_learner(settings, env, lesson)
+
+        def practise() -> list[list[float]]:
+            if settings.episodes:
+                _remember(model, lesson, settings.episodes)
+            return practised(model, settings.steps, lesson.seed)
+
+        curve = kept(model, lesson.folder, practise)
         given = Given(reward=True, environment_steps=settings.steps, episodes=settings.episodes)
+        return policy_of(model, given, curve, settings.goal)
 
-        def predict(observation: Any) -> np.ndarray:  # noqa: ANN401  (a vector, or a goal variant's dictionary)
-            return np.asarray(model.predict(observation, deterministic=True)[0])
 
-        return Policy(predict, given, {"curve": curve}, settings.goal)
+def policy_of(model: Any, given: Given, curve: list[list[float]], goal: bool = False) -> Policy:  # noqa: ANN401
+    """What a learner does after its learning."""
 
-    def _model(self, env: Metered | Canonical, lesson: Lesson) -> Any:  # noqa: ANN401  (a BaseAlgorithm)
-        settings, found = self.settings, _libraries()
-        if settings.algorithm not in found:
-            raise ValueError(f"algorithm is {settings.algorithm!r}, expected one of {tuple(found)}")
-        arguments: dict[str, Any] = {
-            "learning_rate": settings.rate,
-            "gamma": settings.discount,
-            "batch_size": settings.batch,
-            "policy_kwargs": {"net_arch": [settings.width] * 2},
-            "seed": lesson.seed % 2**31,
-            "device": "cpu",
-            "tensorboard_log": str(lesson.folder) if lesson.folder else None,
-        }
-        if settings.algorithm != "PPO":
-            arguments |= {"learning_starts": settings.start, "buffer_size": settings.steps}
-        if settings.goal:
-            from stable_baselines3 import HerReplayBuffer
+    def predict(observation: Any) -> np.ndarray:  # noqa: ANN401  (a vector, or a goal variant's dictionary)
+        return np.asarray(model.predict(observation, deterministic=True)[0])
 
-            arguments |= {"replay_buffer_class": HerReplayBuffer, "buffer_size": settings.steps}
-            arguments["learning_starts"] = max(settings.start, lesson.make().world.horizon + 1)
-        kind = "MultiInputPolicy" if settings.goal else "MlpPolicy"
-        return found[settings.algorithm](kind, env, **(arguments | dict(settings.extra)))
+    return Policy(predict, given, {"curve": curve}, goal)
 
-    def _learned(self, model: Any, lesson: Lesson) -> list[list[float]]:  # noqa: ANN401
-        from stable_baselines3.common.callbacks import BaseCallback
 
-        ends: list[tuple[int, bool]] = []
+def kept(model: Any, folder: Path | None, learn: Callable[[], list[list[float]]]) -> list[list[float]]:  # noqa: ANN401
+    """Lets a learner learn and keeps what it learned, or reads what it learned before; its curve."""
+    path = folder and folder / "policy.safetensors"
+    if path and path.is_file():
+        model.policy.load_state_dict(load_file(str(path)))
+        curve: list[list[float]] = np.loadtxt(path.with_suffix(".csv"), ndmin=2).tolist()
+        return curve
+    curve = learn()
+    if path:
+        tensors = {name: part.contiguous().clone() for name, part in model.policy.state_dict().items()}
+        with written_atomically(path.with_suffix(".csv")) as temporary:
+            np.savetxt(temporary, np.array(curve).reshape(-1, 2))
+        with written_atomically(path) as temporary:
+            save_file(tensors, temporary)
+    return curve
 
-        class Watch(BaseCallback):
-            """Notes how every episode ended."""
 
-            def _on_step(self) -> bool:
-                for over, info in zip(self.locals["dones"], self.locals["infos"], strict=True):
-                    if over:
-                        ends.append((self.num_timesteps, bool(info["is_success"])))
-                return True
+def make_learner(settings: ReinforcementConfig, env: gym.Env[Any, Any], lesson: Lesson) -> Any:  # noqa: ANN401  (a BaseAlgorithm)
+    """The library's learner in an environment.
 
-        if self.settings.episodes:
-            _remember(model, lesson, self.settings.episodes)
-        torch.manual_seed(lesson.seed)
-        model.learn(self.settings.steps, callback=Watch())
-        return curve_of(ends)
+    Raises:
+        ValueError: There is no such algorithm.
+    """
+    found = _libraries()
+    if settings.algorithm not in found:
+        raise ValueError(f"algorithm is {settings.algorithm!r}, expected one of {tuple(found)}")
+    arguments: dict[str, Any] = {
+        "learning_rate": settings.rate,
+        "gamma": settings.discount,
+        "batch_size": settings.batch,
+        "policy_kwargs": {"net_arch": [settings.width] * 2},
+        "seed": lesson.seed % 2**31,
+        "device": "cpu",
+        "tensorboard_log": str(lesson.folder) if lesson.folder else None,
+    }
+    if settings.algorithm != "PPO":
+        arguments |= {"learning_starts": settings.start, "buffer_size": settings.steps}
+    if settings.goal:
+        from stable_baselines3 import HerReplayBuffer
+
+        arguments |= {"replay_buffer_class": HerReplayBuffer, "buffer_size": settings.steps}
+        arguments["learning_starts"] = max(settings.start, lesson.make().world.horizon + 1)
+    kind = "MultiInputPolicy" if settings.goal else "MlpPolicy"
+    return found[settings.algorithm](kind, env, **(arguments | dict(settings.extra)))
+
+
+def practised(
+    model: Any,  # noqa: ANN401  (a BaseAlgorithm)
+    steps: int,
+    seed: int,
+    between: Callable[[], None] = lambda: None,
+) -> list[list[float]]:
+    """Lets a learner practise, and returns its curve.
+
+    Args:
+        model: The learner.
+        steps: Steps in its environment.
+        seed: Seeds torch.
+        between: Is called at the end of each rollout, before the learner learns from it.
+    """
+    from stable_baselines3.common.callbacks import BaseCallback
+
+    ends: list[tuple[int, bool]] = []
+
+    class Watch(BaseCallback):
+        """Notes how every episode ended."""
+
+        def _on_step(self) -> bool:
+            for over, info in zip(self.locals["dones"], self.locals["infos"], strict=True):
+                if over:
+                    ends.append((self.num_timesteps, bool(info["is_success"])))
+            return True
+
+        def _on_rollout_end(self) -> None:
+            between()
+
+    torch.manual_seed(seed)
+    model.learn(steps, callback=Watch())
+    return curve_of(ends)
 
 
 def _remember(model: Any, lesson: Lesson, count: int) -> None:  # noqa: ANN401  (an off-policy algorithm)

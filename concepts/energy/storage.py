@@ -38,6 +38,23 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise ValueError(f"{path} is no intact safetensors file: {error}") from error
 
 
+def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The state of an optimiser, by parameter and name."""
+    state = optimiser.state_dict()["state"]
+    return {f"optimiser/{index}/{name}": value for index, own in state.items() for name, value in own.items()}
+
+
+def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Gives an optimiser the state that ``optimiser_tensors`` told."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for path, value in tensors.items():
+        group, _, name = path.partition("/")
+        if group == "optimiser":
+            index, _, key = name.partition("/")
+            state.setdefault(int(index), {})[key] = value
+    optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
+
+
 def start_weights(own: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
     """Networks' weights from a file; where it has fewer code steps, the last one's sizes go on.
 

@@ -25,7 +25,7 @@ from .network import NetworkConfig
 from .pool import MOVING, STATIC, Pool, PoolConfig, cached_pools
 from .provenance import commit
 from .soap import Soap
-from .storage import load_tensors, save_tensors, start_weights
+from .storage import load_tensors, optimiser_tensors, restore_optimiser, save_tensors, start_weights
 from .workers import workers
 
 OPTIMISERS: dict[str, Callable[[Iterable[torch.nn.Parameter], float], torch.optim.Optimizer]] = {
@@ -264,8 +264,7 @@ class Trainer:
         """Writes everything that a resumed run needs to one file, atomically."""
         tensors = {f"parameters/{n}": v for n, v in self.networks.state_dict().items()}
         tensors |= {f"average/{n}": v for n, v in self.average.items()}
-        for index, state in self.optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser/{index}/{n}": v for n, v in state.items()}
+        tensors |= optimiser_tensors(self.optimiser)
         losses = {str(steps): c.losses.tolist() for steps, c in self.curricula.items()}
         meta = {"step": self.step, "losses": losses, "config": asdict(self.config), "commits": self.commits}
         save_tensors(path, tensors, {"checkpoint": json.dumps(meta)})
@@ -286,15 +285,11 @@ class Trainer:
             )
         part = {
             group: {n.split("/", 1)[1]: v for n, v in tensors.items() if n.startswith(group)}
-            for group in ("parameters", "average", "optimiser")
+            for group in ("parameters", "average")
         }
         self.networks.load_state_dict(part["parameters"])
         self.average = {name: value.to(self.device) for name, value in part["average"].items()}
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, value in part["optimiser"].items():
-            index, key = name.split("/")
-            state.setdefault(int(index), {})[key] = value
-        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": state})
+        restore_optimiser(self.optimiser, tensors)
         for steps, losses in given["losses"].items():
             self.curricula[int(steps)].losses = np.array(losses)
         self.step = int(given["step"])

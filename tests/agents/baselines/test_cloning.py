@@ -193,4 +193,4 @@ def test_averaged_goals_know_nothing_of_whom_a_task_is_about() -> None:
         env.reset(seed=1, options={"scene": event.replace(positions=event.positions[:1])})
         aims.append(goal_intention(env, shown, 0).targets(event))
     assert not np.array_equal(scene.attention, lied.attention)
-    assert np.array_equal(*aims)
+    assert np.array_equal(aims[0], aims[1])

@@ -1,0 +1,143 @@
+"""Adversarial imitation: a judge learns to tell the expert's steps; who deceives it is rewarded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, softplus
+
+from ..agent import Agent, Given
+from ..lesson import Lesson, Track
+from .canonical import Canonical, Reading
+from .reinforcement import ReinforcementConfig, kept, make_learner, policy_of, practised
+from .supervised import dataset, mlp
+
+_LEARNER = ReinforcementConfig(
+    "PPO", 100_000, rate=3e-4, discount=0.9, batch=64, extra={"n_steps": 1024, "ent_coef": 0.0}
+)
+
+
+@dataclass(frozen=True)
+class JudgeConfig:
+    """How the judge learns.
+
+    Attributes:
+        episodes: Expert's episodes.
+        width: Width of its two layers.
+        rate: Learning rate.
+        updates: Updates after each rollout of the learner.
+        batch: Steps of the expert, and as many of the learner, in an update.
+        penalty: Weight of the squared deviation of its slope from one, between the two: without it
+            five episodes are told by heart (Kostrikov et al., "Discriminator-actor-critic", 2019,
+            after Gulrajani et al., 2017).
+    """
+
+    episodes: int = 5
+    width: int = 128
+    rate: float = 3e-4
+    updates: int = 20
+    batch: int = 256
+    penalty: float = 10.0
+
+
+class Judge:
+    """Tells steps of the expert from steps of the learner."""
+
+    def __init__(self, lesson: Lesson, config: JudgeConfig) -> None:
+        """Looks at the expert's episodes, which are charged."""
+        self.config = config
+        data = dataset(lesson.episodes(config.episodes), Reading.of(lesson.make().world))
+        self.mean, self.deviation = data.mean, data.deviation
+        self.expert = torch.cat([data.observations.clamp(-10, 10), data.chunks[:, 0]], dim=1)
+        with torch.random.fork_rng():
+            torch.manual_seed(lesson.seed)
+            self.network = mlp(self.expert.shape[1], config.width, 1)
+        self.optimiser = torch.optim.Adam(self.network.parameters(), lr=config.rate)
+        self.generator = torch.Generator().manual_seed(lesson.seed)
+        self.seen: list[Tensor] = []
+
+    def reward(self, observation: np.ndarray, action: np.ndarray) -> float:
+        """-log(1 - D) of a step, which is noted: Ho and Ermon (2016), algorithm 1, as a reward."""
+        seen = ((torch.from_numpy(observation) - self.mean) / self.deviation).clamp(-10, 10)
+        step = torch.cat([seen, torch.from_numpy(np.asarray(action, dtype=np.float32))])
+        self.seen.append(step)
+        with torch.no_grad():
+            return float(softplus(self.network(step)))
+
+    def learn(self) -> None:
+        """Learns from the expert's steps and those of the learner since the last time."""
+        fresh, self.seen = torch.stack(self.seen), []
+        for _ in range(self.config.updates):
+            expert, learner = self._drawn(self.expert), self._drawn(fresh)
+            loss = self._loss(expert, learner)
+            self.optimiser.zero_grad(set_to_none=True)
+            torch.autograd.backward(loss)
+            self.optimiser.step()
+
+    def _drawn(self, steps: Tensor) -> Tensor:
+        return steps[torch.randint(len(steps), (self.config.batch,), generator=self.generator)]
+
+    def _loss(self, expert: Tensor, learner: Tensor) -> Tensor:
+        """Cross-entropy, and the penalty on slopes."""
+        logits = self.network(torch.cat([expert, learner]))[:, 0]
+        labels = torch.cat([torch.ones(len(expert)), torch.zeros(len(learner))])
+        share = torch.rand(len(expert), 1, generator=self.generator)
+        between = (share * expert + (1 - share) * learner).requires_grad_()
+        (slope,) = torch.autograd.grad(self.network(between).sum(), between, create_graph=True)
+        steep = ((slope.norm(dim=1) - 1) ** 2).mean()
+        return binary_cross_entropy_with_logits(logits, labels) + self.config.penalty * steep
+
+
+class Judged(gym.Wrapper[Any, Any, Any, Any]):
+    """An environment whose reward is a judge's."""
+
+    def __init__(self, env: Canonical, judge: Judge) -> None:
+        """Wraps an environment of vectors."""
+        super().__init__(env)
+        self.judge = judge
+        self._seen = np.zeros(0, dtype=np.float32)
+
+    def reset(self, **arguments: Any) -> tuple[np.ndarray, dict[str, Any]]:  # noqa: ANN401
+        """Starts an episode."""
+        self._seen, info = self.env.reset(**arguments)
+        return self._seen, info
+
+    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        """A step, judged."""
+        reward = self.judge.reward(self._seen, action)
+        self._seen, _, terminated, truncated, info = self.env.step(action)
+        return self._seen, reward, terminated, truncated, info
+
+
+@dataclass(frozen=True)
+class Adversarial:
+    """Generative adversarial imitation learning (Ho and Ermon, 2016), with PPO as its learner.
+
+    Attributes:
+        settings: How the learner learns, from the judge's reward alone.
+        judge: How the judge learns.
+    """
+
+    settings: ReinforcementConfig = _LEARNER
+    judge: JudgeConfig = field(default_factory=JudgeConfig)
+    name: str = "GAIL"
+    track: Track = "few-shot"
+
+    @property
+    def config(self) -> Mapping[str, object]:
+        """All settings."""
+        return {"learner": asdict(self.settings), "judge": asdict(self.judge)}
+
+    def learn(self, lesson: Lesson) -> Agent:
+        """Learns in the environment, or, where it has done so before, reads what it learned."""
+        judge = Judge(lesson, self.judge)
+        model = make_learner(self.settings, Judged(Canonical(lesson.env()), judge), lesson)
+        steps, seed = self.settings.steps, lesson.seed
+        curve = kept(model, lesson.folder, lambda: practised(model, steps, seed, judge.learn))
+        return policy_of(model, Given(environment_steps=steps, episodes=self.judge.episodes), curve)

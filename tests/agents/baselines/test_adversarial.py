@@ -1,0 +1,78 @@
+"""GAIL: the judge tells expert and learner apart, its reward alone is learned from, everything is charged."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conceptgym.agents.baselines.adversarial import Adversarial, Judge, JudgeConfig, Judged
+from conceptgym.agents.baselines.canonical import Canonical
+from conceptgym.agents.baselines.reinforcement import ReinforcementConfig
+from conceptgym.agents.lesson import Lesson
+from conceptgym.evaluation.bodies import make_body
+from conceptgym.evaluation.episodes import enact
+
+SMALL = Adversarial(
+    ReinforcementConfig("PPO", steps=256, width=16, batch=32, extra={"n_steps": 128}),
+    JudgeConfig(episodes=2, width=16, updates=2, batch=32),
+)
+
+
+def lesson(folder: Path | None = None) -> Lesson:
+    def make(**arguments: Any) -> Any:  # noqa: ANN401  (a ConceptEnv)
+        return make_body("particle", "near", None, **arguments)
+
+    return Lesson(make, None, 1, folder)
+
+
+def test_a_judge_learns_to_tell_the_expert_and_rewards_who_is_like_it() -> None:
+    told = lesson()
+    judge = Judge(told, JudgeConfig(episodes=5, updates=400))
+    env, rng = Judged(Canonical(told.env()), judge), np.random.default_rng(0)
+    for episode in range(5):
+        env.reset(seed=episode)
+        over = False
+        while not over:
+            _, reward, terminated, truncated, _ = env.step(rng.uniform(-1, 1, 2).astype(np.float32))
+            over = terminated or truncated
+            assert reward >= 0
+    learner = torch.stack(judge.seen)
+    judge.learn()
+    assert judge.seen == []
+    with torch.no_grad():
+        right = [
+            (judge.network(judge.expert) > 0).float().mean(),
+            (judge.network(learner) < 0).float().mean(),
+        ]
+    assert min(right) > 0.8
+
+
+def test_steps_and_episodes_are_charged_and_what_was_learned_is_found_again(tmp_path: Path) -> None:
+    first, again = lesson(tmp_path), lesson(tmp_path)
+    agent = SMALL.learn(first)
+    assert first.meter.steps == 256 == agent.given.environment_steps
+    assert first.meter.episodes == 2 == agent.given.episodes
+    assert not agent.given.reward
+    other = SMALL.learn(again)
+    assert again.meter.steps == 0
+    env = make_body("particle", "near")
+    assert enact(env, agent, 500_000, None).error == enact(env, other, 500_000, None).error
+
+
+def test_the_learner_never_sees_the_environments_reward() -> None:
+    told = lesson()
+    judge = Judge(told, JudgeConfig(episodes=1))
+    env = Judged(Canonical(told.env()), judge)
+    seen, _ = env.reset(seed=0)
+    action = np.ones(2, dtype=np.float32)
+    _, reward, *_ = env.step(action)
+    assert reward == pytest.approx(judge.reward(seen, action))
+
+
+@pytest.mark.slow
+def test_enough_steps_and_episodes_bring_the_agent_near() -> None:
+    contestant = replace(Adversarial(), judge=JudgeConfig(episodes=50))
+    agent, env = contestant.learn(lesson()), make_body("particle", "near")
+    assert sum(enact(env, agent, 500_000 + start, None).success for start in range(60)) >= 30
