@@ -164,6 +164,30 @@ def leaderboard_build(
     return int(bool(wrong))
 
 
+def leaderboard_film(
+    rows: Path = ROWS,
+    records: Path = Path("out/records"),
+    films: Path = Path("docs/board/films"),
+    again: bool = False,
+) -> None:
+    """Film an episode of each row; agents that train read what they learned, or learn again.
+
+    Args:
+        rows: Folder of the rows.
+        records: Folder of the records, with what was learned.
+        films: Folder of the films.
+        again: Whether to film what has a film, too.
+    """
+    from tqdm import tqdm
+
+    from .evaluation.films import film_path, write_film
+    from .evaluation.leaderboard import rows_in
+
+    found, _ = rows_in(rows)
+    for row in tqdm([row for row in found if again or not film_path(row, films).exists()], unit="film"):
+        write_film(row, records, films)
+
+
 Commands = dict[str, Callable[..., Any]]
 SUITE: Commands = {"list": suite_list, "verify": suite_verify, "freeze": suite_freeze}
-LEADERBOARD: Commands = {"collect": leaderboard_collect, "build": leaderboard_build}
+LEADERBOARD: Commands = {"collect": leaderboard_collect, "film": leaderboard_film, "build": leaderboard_build}

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..concepts.files import written_atomically
+from .films import film_path
 from .records import RecordError
 from .rows import Row, load_row, summary
 from .runner import slug
@@ -47,7 +48,7 @@ def commands(row: Row) -> dict[str, str]:
 def entry(row: Row, films: Path | None = None) -> dict[str, Any]:
     """What the page knows of a row."""
     told = summary(row, np.random.default_rng(_SEED)) | commands(row)
-    film = films and films / f"{row.suite.name}--{slug(str(row.agent['name']))}.gif"
+    film = films and film_path(row, films)
     if film and film.is_file() and film.stat().st_size <= _LARGEST_FILM:
         told["film"] = "data:image/gif;base64," + base64.b64encode(film.read_bytes()).decode()
     return told

@@ -5,9 +5,19 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conceptgym.cli import main
 from conceptgym.evaluation.suites import load_suite
+from PIL import Image, ImageSequence
+
+
+def _pictures(path: Path) -> int:
+    """How many pictures a film has, not all of which are alike."""
+    with Image.open(path) as image:
+        frames = [np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(image)]
+    assert frames[0].std() > 0 and max(frames[0].shape) <= 360
+    return len(frames)
 
 
 def test_from_evaluation_to_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -26,11 +36,17 @@ def test_from_evaluation_to_the_page(tmp_path: Path, capsys: pytest.CaptureFixtu
         "smoke-v1--do-nothing.json",
         "smoke-v1--nearest-replay.json",
     ]
+    films, names = tmp_path / "films", ("smoke--do-nothing.gif", "smoke--nearest-replay.gif")
+    told = ["--rows", str(rows), "--films", str(films)]
+    assert main(["leaderboard", "film", *told, "--records", str(records)]) == 0
+    lengths = [_pictures(films / name) for name in names]
+    assert lengths[0] > 10, "who does nothing does it with particles, for many steps"
     capsys.readouterr()
-    assert main(["leaderboard", "build", "--rows", str(rows), "--out", str(page)]) == 0
+    assert main(["leaderboard", "build", *told, "--out", str(page)]) == 0
     assert "2 rows" in capsys.readouterr().out
     text = page.read_text()
     data = json.loads(text.partition('id="data">')[2].partition("</script>")[0])
+    assert all(row["film"].startswith("data:image/gif;base64,") for row in data)
     rates = {row["agent"]: row["success"] for row in data}
     assert rates["do nothing"] == 0.0 < rates["nearest replay"]
     one = rows / "smoke-v1--nearest-replay.json"
