@@ -268,6 +268,22 @@ def verify(record: tyro.conf.Positional[Path], share: float = 0.1, seed: int = 0
     return run(record, share, seed, mark)
 
 
+def tune(
+    agent: tyro.conf.Positional[str], trials: int = 12, out: Path = Path("out/tuning"), seed: int = 0
+) -> None:
+    """Try settings of an agent that learns, on tasks that no suite has; a killed study goes on.
+
+    Args:
+        agent: Its name: ppo, sac, td3, tqc, gail, cloning, chunked-cloning, implicit-cloning, diffusion.
+        trials: Trials in all.
+        out: Folder of the journals and results.
+        seed: Seeds the choice of trials.
+    """
+    from .cli_board import tune as run
+
+    run(agent, trials, out, seed)
+
+
 def show(
     concept: tyro.conf.Positional[str],
     out: Path = Path("out/show"),
@@ -307,7 +323,7 @@ GROUPS: dict[str, Callable[[], Commands]] = {
     "leaderboard": _leaderboard,
 }
 COMMANDS: Commands = {
-    "demo": demo, "envs": envs, "play": play, "render": render, "show": show, "verify": verify,
+    "demo": demo, "envs": envs, "play": play, "render": render, "show": show, "tune": tune, "verify": verify,
 }  # fmt: skip
 
 

@@ -188,6 +188,18 @@ def leaderboard_film(
         write_film(row, records, films)
 
 
+def tune(agent: str, trials: int, out: Path, seed: int) -> None:
+    """Tries settings of an agent; see the command."""
+    import torch
+
+    from .evaluation.tuning import tune as run
+
+    torch.set_num_threads(1)
+    told = run(agent, out, trials, seed)
+    for one in sorted(told["trials"], key=lambda one: -one["score"]):
+        print(f"{one['score']:.1%}  {one['values']}")
+
+
 Commands = dict[str, Callable[..., Any]]
 SUITE: Commands = {"list": suite_list, "verify": suite_verify, "freeze": suite_freeze}
 LEADERBOARD: Commands = {"collect": leaderboard_collect, "film": leaderboard_film, "build": leaderboard_build}

@@ -49,6 +49,7 @@ class ReinforcementConfig:
         goal: Whether to learn in the goal variant, with hindsight (Andrychowicz et al., "Hindsight
             experience replay", 2017); the agent is told the goal, and rewards are sparse.
         episodes: Expert's episodes that are put into the replay buffer at first; off-policy only.
+        noise: Deviation of the noise on the actions of practice; for learners whose policy has none.
         extra: Further arguments of the algorithm.
     """
 
@@ -61,6 +62,7 @@ class ReinforcementConfig:
     start: int = 500
     goal: bool = False
     episodes: int = 0
+    noise: float = 0.0
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -198,6 +200,11 @@ def make_learner(settings: ReinforcementConfig, env: gym.Env[Any, Any], lesson: 
 
         arguments |= {"replay_buffer_class": HerReplayBuffer, "buffer_size": settings.steps}
         arguments["learning_starts"] = max(settings.start, lesson.make().world.horizon + 1)
+    if settings.noise:
+        from stable_baselines3.common.noise import NormalActionNoise
+
+        size = env.action_space.shape or ()
+        arguments["action_noise"] = NormalActionNoise(np.zeros(size), np.full(size, settings.noise))
     kind = "MultiInputPolicy" if settings.goal else "MlpPolicy"
     return found[settings.algorithm](kind, env, **(arguments | dict(settings.extra)))
 
@@ -282,8 +289,8 @@ def sac() -> Reinforcement:
 
 
 def td3() -> Reinforcement:
-    """Twin delayed deep deterministic policy gradient."""
-    return Reinforcement(ReinforcementConfig("TD3"), "TD3")
+    """Twin delayed deep deterministic policy gradient; noise as in the paper."""
+    return Reinforcement(ReinforcementConfig("TD3", noise=0.1), "TD3")
 
 
 def tqc() -> Reinforcement:
