@@ -156,7 +156,7 @@ def score(contestant: Contestant, tasks: tuple[tuple[str, str, str], ...], start
     for index, (body, action, argument) in enumerate(tasks):
 
         def make(names: tuple[str, str, str] = (body, action, argument), **more: object) -> Any:  # noqa: ANN401
-            return make_body(*names, **more)
+            return make_body(names[0], names[1], names[2], **more)
 
         env = make()
         shown = env.demonstrations(5, _SHOWN + index)
