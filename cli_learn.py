@@ -237,8 +237,29 @@ def evaluate_ablations(
     print(text)
 
 
+def evaluate_breadth(out: Path = Path("out/breadth"), seeds: int = 3, scenes: int = 60) -> None:
+    """Train small energies on more and more concepts, and measure those that were held out; goes on.
+
+    Args:
+        out: Folder for a JSON file of each training, and the table as Markdown.
+        seeds: Trainings of each number of concepts.
+        scenes: Scenes of each held-out concept and mode.
+    """
+    import torch
+
+    from .concepts.files import written_atomically
+    from .evaluation.breadth import breadths
+
+    torch.set_num_threads(1)
+    text = breadths(out, seeds, scenes)
+    with written_atomically(out / "tables.md") as temporary:
+        Path(temporary).write_text(text)
+    print(text)
+
+
 EVALUATE: dict[str, Callable[..., Any]] = {
     "ablations": evaluate_ablations,
+    "breadth": evaluate_breadth,
     "energy": evaluate_energy,
     "transfer": evaluate_transfer,
     "planners": evaluate_planners,

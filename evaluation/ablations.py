@@ -163,13 +163,14 @@ def markdown(rows: dict[str, list[dict[str, Any]]]) -> str:
     heads = ["training", *columns, "minutes of one core", "seeds"]
     lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
     for name, runs in rows.items():
-        cells = [_told([run["scores"].get(column) for run in runs]) for column in columns]
+        cells = [told([run["scores"].get(column) for run in runs]) for column in columns]
         minutes = np.mean([run["seconds"] for run in runs]) / 60
         lines.append(f"| {' | '.join([name, *cells, f'{minutes:.1f}', str(len(runs))])} |")
     return "\n".join(lines) + "\n"
 
 
-def _told(counts: list[list[int] | None]) -> str:
+def told(counts: list[list[int] | None]) -> str:
+    """Mean share of hits over seeds, with the least and the largest; nothing where there is none."""
     shares = [hits / of for pair in counts if pair for hits, of in [pair]]
     if not shares:
         return ""
