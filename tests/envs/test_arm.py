@@ -256,3 +256,13 @@ def test_robots_share_one_interface() -> None:
         assert first is not None and first.shape == (320, 400, 3) and first.std() > 10
         env.close()
         env.close()
+
+
+def test_a_goal_that_lies_behind_the_wall_is_refused() -> None:
+    env = ArmEnv("left_of", goal=True)
+    env.reset(seed=0)
+    positions, before = env.event.positions[:1].copy(), env.event.positions.copy()
+    positions[:, env.event.attention > 0.5, 0] = -0.93
+    with pytest.raises(ValueError, match="found no goal within the walls that satisfies 'left_of'"):
+        env.reset(options={"scene": env.event.replace(positions=positions)})
+    assert np.array_equal(env.event.positions, before), "nothing was changed"
