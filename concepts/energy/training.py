@@ -340,6 +340,7 @@ def train(
     path = folder / "checkpoint.safetensors"
     if path.exists():
         trainer.restore(path)
+    team.check_same(trainer.step)
     bar = tqdm(total=config.steps, initial=trainer.step, unit="step", disable=not (progress and first))
     recent, seen = torch.zeros(len(TERMS)), 0
     while trainer.step < config.steps:

@@ -32,6 +32,19 @@ class Workers:
             tensor.copy_(flat[offset : offset + tensor.numel()].view_as(tensor))
             offset += tensor.numel()
 
+    def check_same(self, step: int) -> None:
+        """Checks that all processes have as many updates behind them.
+
+        Raises:
+            ValueError: They have not: a checkpoint is missing where some of them run.
+        """
+        steps = torch.tensor([float(step), float(step) ** 2], dtype=torch.float64)
+        self.average([steps])
+        if float(steps[1] - steps[0] ** 2) > 0.25 / self.size:
+            raise ValueError(
+                f"this process goes on at step {step}, others do not: give a folder that all machines share"
+            )
+
     def share(self, parameters: list[torch.nn.Parameter]) -> None:
         """Averages gradients; a process that has none of a parameter counts as zero if another has one.
 

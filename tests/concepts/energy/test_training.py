@@ -202,18 +202,27 @@ parameters = [torch.nn.Parameter(torch.zeros(2)) for _ in range(3)]
 parameters[0].grad = torch.tensor([1.0, 2.0]) + 2 * rank
 if rank == 1:
     parameters[1].grad = torch.tensor([4.0, 6.0])
-Workers(rank, 2).share(parameters)
-print(json.dumps([None if p.grad is None else p.grad.tolist() for p in parameters]))
+team = Workers(rank, 2)
+team.share(parameters)
+team.check_same(16_000)
+said = ""
+try:
+    team.check_same(16_000 - rank)
+except ValueError as error:
+    said = str(error)
+print(json.dumps([None if p.grad is None else p.grad.tolist() for p in parameters] + [said]))
 torch.distributed.destroy_process_group()
 """
 
 
-def test_gradients_are_averaged_and_missing_ones_are_zero(tmp_path: Path) -> None:
-    """Neither process uses the third parameter, and only one of them the second."""
+def test_gradients_are_averaged_and_processes_that_go_on_elsewhere_are_told(tmp_path: Path) -> None:
+    """Neither process uses the third parameter, and only one of them the second; both have to go on alike."""
     pair = [launch("-c", AVERAGE, str(rank), str(tmp_path)) for rank in (0, 1)]
     said = [process.communicate(timeout=120) for process in pair]
-    for output, errors in said:
-        assert json.loads(output) == [[2.0, 3.0], [2.0, 3.0], None], errors
+    for rank, (output, errors) in enumerate(said):
+        *gradients, complaint = json.loads(output)
+        assert gradients == [[2.0, 3.0], [2.0, 3.0], None], errors
+        assert f"goes on at step {16_000 - rank}, others do not" in complaint
 
 
 def test_a_run_may_start_from_other_weights(pools: dict[int, Pool], tmp_path: Path) -> None:
