@@ -139,6 +139,10 @@ def catalogue_page() -> str:
         f"{len(CATALOGUE)} concepts in {len(FAMILIES)} families; {len(pairs())} tasks pair an action with an",
         "argument. Produced by `make docs`. In the pictures, golden rings mark the attended entities, a dark ring",
         "with a white dot the marker, dark rims the movable discs, and pale rings and lines where they came from.",
+        "",
+        "Relations of an agent to one entity can be joined by name, each over an argument of its own:",
+        '`task("near(red) & left_of(blue)")`. The truth of a joint concept is the largest of its terms\' errors;',
+        "its demonstrations show each term on its own.",
     ]
     for family in FAMILIES:
         lines += [

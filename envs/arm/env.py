@@ -103,7 +103,7 @@ class ArmEnv(ConceptEnv):
     counts at its end. ``info["success_once"]`` says whether it ever held.
 
     Args:
-        concept: The action: a name, a ``Concept`` or a ``Task``.
+        concept: The action: a name, a joint one ("near(red) & left_of(blue)"), a ``Concept`` or a ``Task``.
         argument: Who it is about: a name or a ``Concept``; by default each scene says so itself.
         robot: "arm" (seven joints), "planar" (three) or "point" (drives on the table).
         gripper: "suction" or "pusher", where objects are to be arranged.

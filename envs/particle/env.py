@@ -90,7 +90,7 @@ class ParticleEnv(ConceptEnv):
     the last term alone (sparse). A concept about a trajectory can be satisfied in its last step only.
 
     Args:
-        concept: The action: a name, a ``Concept`` or a ``Task``.
+        concept: The action: a name, a joint one ("near(red) & left_of(blue)"), a ``Concept`` or a ``Task``.
         argument: Who it is about: a name or a ``Concept``; by default each scene says so itself.
         n_entities: Number of entities, or a range with both ends; by default four to seven or so.
         max_entities: Number of entity slots, N; by default the largest number of entities.
