@@ -169,7 +169,7 @@ def leaderboard_film(
     records: Path = Path("out/records"),
     films: Path = Path("docs/board/films"),
     again: bool = False,
-) -> None:
+) -> int:
     """Film an episode of each row; agents that train read what they learned, or learn again.
 
     Args:
@@ -180,12 +180,19 @@ def leaderboard_film(
     """
     from tqdm import tqdm
 
-    from .evaluation.films import film_path, write_film
+    from .evaluation.films import write_film
     from .evaluation.leaderboard import rows_in
+    from .evaluation.rows import film_path
 
-    found, _ = rows_in(rows)
+    found, wrong = rows_in(rows)
     for row in tqdm([row for row in found if again or not film_path(row, films).exists()], unit="film"):
-        write_film(row, records, films)
+        try:
+            write_film(row, records, films)
+        except ValueError as error:  # of this row; the others are filmed all the same
+            wrong.append(str(error))
+    for message in wrong:
+        print(f"left out: {message}")
+    return int(bool(wrong))
 
 
 def tune(agent: str, trials: int, out: Path, seed: int) -> None:

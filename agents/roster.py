@@ -18,7 +18,6 @@ CONTESTANTS: dict[str, str] = {
     "oracle": "baselines.floors:Oracle",
     "concept": "baselines.few_shot:ConceptContestant",
     "goal-average": "baselines.few_shot:GoalAverage",
-    "conditional": "baselines.conditional:Conditional",
     "cloning": "baselines.cloning:Cloning",
     "chunked-cloning": "baselines.cloning:ChunkedCloning",
     "implicit-cloning": "baselines.cloning:ImplicitCloning",

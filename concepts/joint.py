@@ -45,6 +45,8 @@ def joint(name: str) -> Concept:
             f'{name!r} is no joint concept: expected two or three terms, like "near(red) & above(blue)"'
         )
     terms = tuple(_term(*match.groups()) for match in found if match)
+    if len({term.argument for term in terms}) < len(terms):
+        raise ValueError(f"{name!r} names an argument twice: each term is about somebody of its own")
     title = " & ".join(term.name for term in terms)
     return Concept(
         title,

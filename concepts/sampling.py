@@ -96,14 +96,22 @@ def entity_range(
     n_entities: int | tuple[int, int] | None,
     part: Generation | Identification,
     argument: Identification | None = None,
+    limits: tuple[tuple[int, int], ...] = (),
 ) -> tuple[int, int]:
     """Checks a number or range of entities, or gives the default: 4 to 7, or as many as are needed.
+
+    Args:
+        n_entities: What is asked for.
+        part: What is enacted or recognised.
+        argument: What says who is attended.
+        limits: Further smallest and largest numbers that have to be kept.
 
     Raises:
         TypeError: Neither an int nor a pair of ints.
         ValueError: Too few or too many.
     """
-    least, most = least_entities(part, argument), most_entities(part, argument)
+    least = max(least_entities(part, argument), *(low for low, _ in limits), 0)
+    most = min(most_entities(part, argument), *(high for _, high in limits), MAX_ENTITIES)
     if n_entities is None:
         low = max(4, least)
         return low, min(most, max(7, low + 2))

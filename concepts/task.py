@@ -73,6 +73,9 @@ class Task:
     @property
     def split(self) -> TaskSplit:
         """Whether a part is held out, or only this pair of known parts, or neither."""
+        if self.action.terms:
+            parts = {Task(*term).split for term in self.action.terms}
+            return next((s for s in ("held_out_concept", "held_out_pair") if s in parts), "train")
         if "held_out" in (self.action.split, self.argument.split if self.argument else "train"):
             return "held_out_concept"
         if self.argument and zlib.crc32(self.name.encode()) % _HELD_OUT_SHARE == 0:
@@ -106,7 +109,14 @@ class Task:
 
     def entity_range(self, n_entities: int | tuple[int, int] | None = None) -> tuple[int, int]:
         """Smallest and largest number of entities, by default or checked; see ``Concept.sample``."""
-        return entity_range(n_entities, self.generation, self.recogniser)
+        limits = tuple(
+            (
+                least_entities(term.generation, term.recogniser),
+                most_entities(term.generation, term.recogniser),
+            )
+            for term in (Task(*pair) for pair in self.action.terms)
+        )
+        return entity_range(n_entities, self.generation, self.recogniser, limits)
 
     def scenes(
         self, streams: Streams, n_entities: int | tuple[int, int] | None = None, width: int | None = None

@@ -46,7 +46,9 @@ def solution_of(task: Task, scene: Event, goal: bool) -> tuple[np.ndarray, Strea
         solved = scene.replace(positions=solution)
         if not (inside_world(solved) & (part.error(solved) <= part.tolerance)).all():
             raise ValueError(f"found no goal within the walls that satisfies {task.name!r} in this scene")
-    return solution, streams
+    # Where nothing was found, who knows solutions knows to stay.
+    there = inside_world(scene.replace(positions=solution))[:, None, None, None]
+    return np.where(there, solution, scene.positions), streams
 
 
 def event_so_far(scene: Event, places: np.ndarray, frames: np.ndarray) -> Event:

@@ -27,11 +27,11 @@ from .energy_tables import LATE, static_modes
 
 SMALL = replace(
     TINY,
-    steps=1200,
+    steps=800,
     deep_every=0,
     broad_tasks=32,
     network=NetworkConfig(close=True),
-    pool=replace(TINY.pool, rows=512, concepts=()),
+    pool=replace(TINY.pool, rows=512, width=7, concepts=()),
 )
 """Codes by the encoder alone while training: several times cheaper."""
 

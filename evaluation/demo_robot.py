@@ -14,10 +14,9 @@ from ..concepts.release import load_pretrained
 from ..concepts.task import Task, task
 from ..envs.arm.env import ArmEnv
 from ..envs.particle.env import ParticleEnv
-from ..envs.single import ConceptEnv
 from ..envs.viewer import save_gif, save_png
 from .demo import mosaic
-from .episodes import run_episode, summary
+from .episodes import Camera, run_episode, summary
 from .showing import landscape
 
 JOBS: tuple[tuple[str, str | None], ...] = (
@@ -55,23 +54,6 @@ class Enacted:
     film: Path
 
 
-class Camera:
-    """Films every few steps of an episode, up to a length."""
-
-    def __init__(self) -> None:
-        """Starts with no picture."""
-        self.frames: list[np.ndarray] = []
-        self._steps = 0
-
-    def __call__(self, env: ConceptEnv) -> None:
-        """Looks at the environment, now and then."""
-        if self._steps % _EVERY == 0 and len(self.frames) < _FRAMES:
-            frame = env.render()
-            assert frame is not None
-            self.frames.append(frame)
-        self._steps += 1
-
-
 def _sized(frame: np.ndarray, height: int) -> np.ndarray:
     """The picture with white above and below, (height, W, 3)."""
     missing = height - len(frame)
@@ -84,7 +66,7 @@ def run_job(model: ConceptModel, job: Task, robot: str, out: Path, seed: int, st
     heat = landscape(model, code)
     particles = ParticleEnv(job, render_mode="rgb_array", heatmap=heat)
     machine = ArmEnv(job, robot=robot, render_mode="rgb_array", view="scene")
-    cameras, told = (Camera(), Camera()), []
+    cameras, told = (Camera(_EVERY, most=_FRAMES), Camera(_EVERY, most=_FRAMES)), []
     for camera, env in zip(cameras, (particles, machine), strict=True):
         agent = concept_agent(model)
         episodes = [run_episode(env, agent, seed + i, watch=None if i else camera) for i in range(starts)]

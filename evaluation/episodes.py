@@ -120,6 +120,34 @@ def enact(
     )
 
 
+class Camera:
+    """Films every few steps of an episode: something to watch it with, see ``enact``."""
+
+    def __init__(self, every: int, widest: int | None = None, most: int | None = None) -> None:
+        """Starts with no picture.
+
+        Args:
+            every: Steps from one picture to the next.
+            widest: Largest height and width; larger pictures lose lines.
+            most: Most pictures.
+        """
+        self.frames: list[np.ndarray] = []
+        self._every, self._widest, self._most, self._steps = every, widest, most, 0
+
+    def __call__(self, env: ConceptEnv) -> None:
+        """Looks at the environment, now and then."""
+        if self._steps % self._every == 0 and (self._most is None or len(self.frames) < self._most):
+            self.look(env)
+        self._steps += 1
+
+    def look(self, env: ConceptEnv) -> None:
+        """Keeps a picture of the present state, (H, W, 3)."""
+        frame = env.render()
+        assert frame is not None, "the environment draws arrays"
+        step = -(-max(frame.shape[:2]) // self._widest) if self._widest else 1
+        self.frames.append(frame[::step, ::step])
+
+
 @dataclass(frozen=True)
 class Summary:
     """What came of several episodes.

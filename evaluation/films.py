@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,13 @@ from ..agents.agent import Agent
 from ..concepts.event import Event
 from ..envs.viewer import save_gif
 from .bodies import make_body
-from .demo_robot import Camera
-from .episodes import enact
-from .rows import Row
+from .episodes import Camera, enact
+from .rows import Row, film_path
 from .runner import Cell, lesson_of, slug
 
 _WIDEST = 360
 _FPS = 8
+_FRAMES = 60
 
 
 def typical_task(row: Row) -> int:
@@ -30,39 +31,45 @@ def typical_task(row: Row) -> int:
     return tasks[int(np.abs(each - each.mean()).argmin())]
 
 
-def learned_agent(row: Row, index: int, records: Path) -> tuple[Agent, Event | None]:
-    """The agent of a row for a task, and what it is shown; it reads what it learned where that was kept."""
+def learned_agent(row: Row, index: int, records: Path, shown: Event) -> tuple[Agent, Event | None]:
+    """The agent of a row for a task, and what it is shown; it reads what it learned where that was kept.
+
+    Raises:
+        ValueError: The agent of that name is configured in another way by now.
+    """
     suite, source = row.suite, str(row.agent["source"])
-    cell = Cell(suite.name, suite.version, index, source, 0, 0, str(records))
-    contestant = roster.find(source)
+    cell, contestant = Cell(suite.name, suite.version, index, source, 0, 0, str(records)), roster.find(source)
+    if json.loads(json.dumps(dict(contestant.config))) != row.agent["config"]:
+        raise ValueError(f"{source} has another configuration than the row of {row.suite.name}")
     folder = records / f"{suite.name}-v{suite.version}" / slug(contestant.name)
-    lesson = lesson_of(cell, suite, contestant, folder)
+    lesson = lesson_of(cell, suite, contestant, folder, shown)
     return contestant.learn(lesson), lesson.demonstrations
 
 
 def film(row: Row, records: Path, index: int | None = None) -> list[np.ndarray]:
-    """Pictures of the first start of a task, by default a typical one, (H, W, 3) each."""
+    """Pictures of the first start of a task, by default a typical one, (H, W, 3) each.
+
+    Raises:
+        ValueError: The agent of that name is configured in another way by now.
+    """
     index = typical_task(row) if index is None else index
-    agent, shown = learned_agent(row, index, records)
-    item, more = row.suite.items[index], {"render_mode": "rgb_array"}
+    item = row.suite.items[index]
     robot: dict[str, Any] = {"view": "scene"} if item.body not in ("particle", "identify") else {}
-    env, camera = make_body(item.body, item.action, item.argument, **more, **robot), Camera()
-    enact(env, agent, row.suite.starts[0], shown, watch=camera)
-    last = env.render()
+    env = make_body(item.body, item.action, item.argument, render_mode="rgb_array", **robot)
+    agent, told = learned_agent(row, index, records, env.demonstrations(row.suite.k, row.suite.shown[0]))
+    camera = Camera(-(-env.world.horizon // _FRAMES), _WIDEST)
+    enact(env, agent, row.suite.starts[0], told, watch=camera)
+    camera.look(env)
     env.close()
-    assert last is not None, "the environment draws arrays"
-    frames = [*camera.frames, last, last]
-    step = -(-max(frames[0].shape[:2]) // _WIDEST)
-    return [frame[::step, ::step] for frame in frames]
-
-
-def film_path(row: Row, films: Path) -> Path:
-    """Where ``leaderboard build`` looks for the film of a row."""
-    return films / f"{row.suite.name}--{slug(str(row.agent['name']))}.gif"
+    return [*camera.frames, camera.frames[-1]]
 
 
 def write_film(row: Row, records: Path, films: Path) -> Path:
-    """Films a row."""
+    """Films a row.
+
+    Raises:
+        ValueError: The agent of that name is configured in another way by now.
+    """
     films.mkdir(parents=True, exist_ok=True)
     path = film_path(row, films)
     save_gif(film(row, records), str(path), fps=_FPS)

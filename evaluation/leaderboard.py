@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..concepts.files import written_atomically
-from .films import film_path
 from .records import RecordError
-from .rows import Row, load_row, summary
+from .rows import Row, film_path, load_row, summary
 from .runner import slug
 from .suites import FOLDER
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -199,6 +200,12 @@ def load_row(path: Path, suites: Path = FOLDER) -> Row:
     if len(rows) != 1:
         raise RecordError(f"{path} holds {len(rows)} rows, expected one")
     return rows[0]
+
+
+def film_path(row: Row, films: Path) -> Path:
+    """Where the film of a row lies: another version of the suite or configuration has another one."""
+    told = hashlib.sha256(json.dumps(row.agent["config"], sort_keys=True).encode()).hexdigest()[:8]
+    return films / f"{row.suite.name}-v{row.suite.version}--{slug(str(row.agent['name']))}-{told}.gif"
 
 
 def records_in(folder: Path) -> list[Record]:

@@ -6,6 +6,8 @@ left. Cells are independent of each other, so that any executor will do.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import time
 import traceback
@@ -147,16 +149,19 @@ def run_cell(cell: Cell, again: bool = False) -> Record:
     return record
 
 
-def lesson_of(cell: Cell, suite: Suite, contestant: Contestant, folder: Path) -> Lesson:
-    """What a contestant may learn a cell's task from; what it learns is kept below a folder."""
+def lesson_of(cell: Cell, suite: Suite, contestant: Contestant, folder: Path, shown: Event) -> Lesson:
+    """What a contestant may learn a cell's task from; what it learns is kept below a folder.
+
+    Another configuration of the contestant has another folder: it has to learn for itself.
+    """
     item, seed = suite.items[cell.item], suite.shown[cell.replicate]
+    config = hashlib.sha256(json.dumps(dict(contestant.config), sort_keys=True).encode()).hexdigest()[:8]
 
     def make(**arguments: object) -> Any:  # noqa: ANN401  (a ConceptEnv)
         return make_body(item.body, item.action, item.argument, **arguments)
 
-    hidden = contestant.track == "reward"
-    shown = None if hidden else make().demonstrations(suite.k, seed)
-    return Lesson(make, shown, seed, folder / "learned" / f"{slug(item.name)}-{cell.replicate}")
+    told = None if contestant.track == "reward" else shown
+    return Lesson(make, told, seed, folder / "learned" / f"{slug(item.name)}-{cell.replicate}-{config}")
 
 
 def _run(told: dict[str, Any], cell: Cell, suite: Suite, contestant: Contestant, folder: Path) -> Record:
@@ -166,7 +171,7 @@ def _run(told: dict[str, Any], cell: Cell, suite: Suite, contestant: Contestant,
     item = suite.items[cell.item]
     env = make_body(item.body, item.action, item.argument)
     shown = env.demonstrations(suite.k, suite.shown[cell.replicate])
-    lesson = lesson_of(cell, suite, contestant, folder)
+    lesson = lesson_of(cell, suite, contestant, folder, shown)
     starts = suite.starts[cell.block * BLOCK : (cell.block + 1) * BLOCK]
     begun, given, episodes, failure = time.perf_counter(), Given(), [], ""
     learning = 0.0

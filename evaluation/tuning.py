@@ -6,6 +6,7 @@ killed study goes on. The first trial is what the contestant has by default.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -24,11 +25,11 @@ from .bodies import make_body
 from .episodes import enact
 
 TASKS: tuple[tuple[str, str, str], ...] = (
-    ("particle", "near", "largest"),
-    ("particle", "left_of", "green"),
+    ("particle", "near", "blue"),
+    ("particle", "left_of", "largest"),
     ("particle", "ring", "blue"),
 )
-"""Body, action and argument of the tasks; of the training split, and in no suite."""
+"""Body, action and argument of the tasks; of the training split, and in no suite, not even as a term."""
 
 _FIRST_START, _STARTS, _SHOWN = 700_000, 20, 800_000
 
@@ -190,20 +191,22 @@ def tune(
         The best values, its score, and all trials.
 
     Raises:
-        ValueError: Nothing is known that could be varied.
+        ValueError: Nothing is known that could be varied, or there are to be no trials.
         DependencyNotInstalled: Optuna is not there.
     """
     if name not in SPACES:
         raise ValueError(f"nothing is known to tune of {name!r}, only of {', '.join(SPACES)}")
-    study = _study(name, folder, seed)
-    if not study.trials:
+    if trials < 1:
+        raise ValueError(f"trials is {trials}, expected one at least")
+    study = _study(name, folder, seed, (tasks, starts))
+    done = sum(trial.value is not None for trial in study.trials)
+    if not any(t.value is not None and t.params == SPACES[name].default for t in study.trials):
         study.enqueue_trial(dict(SPACES[name].default))
 
     def objective(trial: Any) -> float:  # noqa: ANN401  (an optuna.Trial)
         values = {n: trial.suggest_categorical(n, choices) for n, choices in SPACES[name].choices.items()}
         return score(with_values(name, values), tasks, starts)
 
-    done = sum(trial.value is not None for trial in study.trials)
     study.optimize(objective, n_trials=max(trials - done, 0))
     known = [{"values": t.params, "score": t.value} for t in study.trials if t.value is not None]
     best = max(known, key=lambda one: one["score"])
@@ -213,7 +216,8 @@ def tune(
     return told
 
 
-def _study(name: str, folder: Path, seed: int) -> Any:  # noqa: ANN401  (an optuna.Study)
+def _study(name: str, folder: Path, seed: int, measured: tuple[Any, ...]) -> Any:  # noqa: ANN401  (an optuna.Study)
+    """The study of this space, measured in this way: another way is another study of the journal."""
     try:
         import optuna
         from optuna.storages import JournalStorage
@@ -222,10 +226,14 @@ def _study(name: str, folder: Path, seed: int) -> Any:  # noqa: ANN401  (an optu
         raise DependencyNotInstalled('tuning needs Optuna: pip install "conceptgym[baselines]"') from error
     folder.mkdir(parents=True, exist_ok=True)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna.create_study(
-        study_name=name,
+    space = SPACES[name]
+    told = json.dumps([seed, space.choices, dict(space.default), space.steps, measured])
+    study = optuna.create_study(
+        study_name=f"{name}-{hashlib.sha256(told.encode()).hexdigest()[:12]}",
         storage=JournalStorage(JournalFileBackend(str(folder / f"{name}.journal"))),
         direction="maximize",
-        sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=6),
         load_if_exists=True,
     )
+    # A sampler knows nothing of the draws before a restart: each restart draws others.
+    study.sampler = optuna.samplers.TPESampler(seed=1000 * seed + len(study.trials), n_startup_trials=6)
+    return study

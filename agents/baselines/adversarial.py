@@ -119,6 +119,8 @@ class Judged(gym.Wrapper[Any, Any, Any, Any]):
 class Adversarial:
     """Generative adversarial imitation learning (Ho and Ermon, 2016), with PPO as its learner.
 
+    The judge learns after each rollout; the learner learns from that rollout as it was judged before.
+
     Attributes:
         settings: How the learner learns, from the judge's reward alone.
         judge: How the judge learns.

@@ -17,7 +17,7 @@ from gymnasium.error import ResetNeeded
 from jaxtyping import Float
 
 from ...concepts.energy.codes import ConceptCode
-from ...concepts.event import Event
+from ...concepts.event import FRAME_SECONDS, Event
 from ...concepts.joint import parted
 from ...concepts.model import Search
 from ...envs.identify import IdentifyWorld
@@ -34,6 +34,8 @@ WEIGHTS = Path(__file__).parent / "weights" / "conditional-v1.safetensors"
 
 _EVERY = 5
 """Steps after which a course of time is predicted anew."""
+
+_NOW = 1e-6
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,18 @@ def whom(network: FeedForward, event: Event, code: ConceptCode) -> np.ndarray:
     return mask
 
 
+def going_on(env: ConceptEnv) -> Event:
+    """The event so far, and then as if whoever is not moved here went on as now: the path planner's guess."""
+    event, frames = env.event, env.world.frames
+    if frames == 1:
+        return event
+    ahead = np.arange(frames + 1) * FRAME_SECONDS - float(env.state.steps[0]) * env.world.dt
+    velocities = env.state.velocities[0, : len(event.present)] * ~event.movable[:, None]
+    guess = np.clip(event.positions[-1] + ahead[:, None, None] * velocities, -1, 1)
+    positions = np.where(ahead[:, None, None] > _NOW, guess, event.positions)
+    return event.replace(positions=positions.astype(event.positions.dtype))
+
+
 @dataclass(frozen=True)
 class _Predicted:
     """To be where the network says: makes the intention of an episode, or of what is left of it."""
@@ -99,7 +113,7 @@ class _Predicted:
     network: FeedForward
 
     def __call__(self, env: ConceptEnv, demonstrations: Event | None, seed: int) -> Intention:
-        codes, event = codes_of(self.network, env, demonstrations), env.event
+        codes, event = codes_of(self.network, env, demonstrations), going_on(env)
         first = event.replace(positions=event.positions[:1])
         aims = []
         for code in codes:

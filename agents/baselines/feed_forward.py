@@ -154,13 +154,17 @@ def trained(
         pools: Training scenes.
         progress: Whether to show a progress bar.
         checkpoint: File that is written now and then, and from which a killed training goes on.
+
+    Raises:
+        ValueError: The checkpoint is of another configuration.
+        FloatingPointError: A loss is not finite.
     """
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         network = SetNetwork(widened(config.network))
     optimiser = OPTIMISERS[config.optimiser](network.parameters(), config.rate)
     curricula = {steps: Curriculum(pool, config.batch) for steps, pool in sorted(pools.items())}
-    first = _resumed(checkpoint, network, optimiser, curricula) if checkpoint else 0
+    first = _resumed(checkpoint, config, network, optimiser, curricula) if checkpoint else 0
     for step in tqdm(range(first, config.steps), unit="step", disable=not progress):
         optimiser.zero_grad()
         for steps, curriculum in curricula.items():
@@ -171,7 +175,7 @@ def trained(
             group["lr"] = learning_rate(config, step)
         optimiser.step()
         if checkpoint and (step + 1) % config.save_every == 0:
-            _keep(checkpoint, network, optimiser, curricula, step + 1)
+            _keep(checkpoint, config, network, optimiser, curricula, step + 1)
     return FeedForward(network)
 
 
@@ -191,6 +195,7 @@ def _backward(
 
 def _keep(
     path: Path,
+    config: TrainConfig,
     network: SetNetwork,
     optimiser: torch.optim.Optimizer,
     curricula: dict[int, Curriculum],
@@ -198,18 +203,24 @@ def _keep(
 ) -> None:
     tensors = {f"parameters/{name}": value for name, value in network.state_dict().items()}
     losses = {str(steps): curriculum.losses.tolist() for steps, curriculum in curricula.items()}
-    meta = {"checkpoint": json.dumps({"step": step, "losses": losses})}
+    meta = {"checkpoint": json.dumps({"step": step, "losses": losses, "config": asdict(config)})}
     save_tensors(path, tensors | optimiser_tensors(optimiser), meta)
 
 
 def _resumed(
-    path: Path, network: SetNetwork, optimiser: torch.optim.Optimizer, curricula: dict[int, Curriculum]
+    path: Path,
+    config: TrainConfig,
+    network: SetNetwork,
+    optimiser: torch.optim.Optimizer,
+    curricula: dict[int, Curriculum],
 ) -> int:
     """Updates that a checkpoint has behind it, once everything is as it was; 0 if there is none."""
     if not path.exists():
         return 0
     tensors, meta = load_tensors(path)
     told = json.loads(meta["checkpoint"])
+    if told["config"] != json.loads(json.dumps(asdict(config))):
+        raise ValueError(f"{path} is of another configuration: train into another folder, or delete it")
     network.load_state_dict(
         {name.split("/", 1)[1]: value for name, value in tensors.items() if name.startswith("parameters")}
     )

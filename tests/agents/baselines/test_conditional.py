@@ -1,18 +1,22 @@
 """The policy conditioned on demonstrations: it learns, resumes exactly, is kept, and acts."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from conceptgym.agents.baselines.conditional import Conditional, Follower
+from conceptgym.agents.baselines import feed_forward
+from conceptgym.agents.baselines.conditional import Conditional, Follower, going_on
 from conceptgym.agents.baselines.feed_forward import FeedForward, trained
 from conceptgym.agents.lesson import Lesson
 from conceptgym.agents.planning_agent import PlanningAgent
 from conceptgym.concepts.catalogue import CATALOGUE
 from conceptgym.concepts.energy.pool import MOVING, Pool, PoolConfig, build_pools
 from conceptgym.concepts.energy.training import TINY, TrainConfig
+from conceptgym.concepts.event import FRAME_SECONDS
 from conceptgym.concepts.model import Search
 from conceptgym.concepts.task import Task
 from conceptgym.evaluation.bodies import make_body
@@ -63,12 +67,31 @@ def test_it_learns_what_is_easy(network: FeedForward) -> None:
     assert np.median(task.error(made)) < 0.25 * np.median(task.error(scene))
 
 
-def test_a_resumed_training_is_the_same_training(pools: dict[int, Pool], tmp_path: Path) -> None:
+class _Failing:
+    """Is interrupted at an update."""
+
+    def __init__(self, function: Callable[..., None], at: int) -> None:
+        """Wraps a function of (network, curriculum, config, step, ...)."""
+        self.function, self.at = function, at
+
+    def __call__(self, *arguments: Any) -> None:  # noqa: ANN401
+        """Does what the function does, until then."""
+        if arguments[3] == self.at:
+            raise KeyboardInterrupt
+        self.function(*arguments)
+
+
+def test_a_resumed_training_is_the_same_training(
+    pools: dict[int, Pool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config: TrainConfig = replace(CONFIG, steps=6, save_every=3)
-    whole = trained(config, pools)
-    path = tmp_path / "checkpoint.safetensors"
-    trained(replace(config, steps=4), pools, checkpoint=path)  # ends after the checkpoint at 3
-    # Rates depend on the number of updates: up to the warm-up's end they are the same.
+    whole, path = trained(config, pools), tmp_path / "checkpoint.safetensors"
+    monkeypatch.setattr(feed_forward, "_backward", _Failing(feed_forward._backward, 4))
+    with pytest.raises(KeyboardInterrupt):
+        trained(config, pools, checkpoint=path)
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match="another configuration"):
+        trained(replace(config, steps=7), pools, checkpoint=path)
     again = trained(config, pools, checkpoint=path)
     for name, value in whole.network.state_dict().items():
         assert torch.equal(value, again.network.state_dict()[name]), name
@@ -106,6 +129,25 @@ def test_a_course_of_time_is_predicted(network: FeedForward) -> None:
     assert made.positions.shape == scene.positions.shape and scene.positions.shape[1] > MOVING
     moved = (made.positions != scene.positions).any((1, 3))
     assert np.array_equal(moved, np.asarray(scene.movable))
+
+
+def test_scenery_goes_on_as_it_does_now() -> None:
+    env = make_body("particle", "follow")
+    env.reset(seed=1)
+    for _ in range(7):
+        env.step(np.zeros(2, dtype=np.float32))
+    seen, now = env.event, 7 * env.world.dt
+    guess = going_on(env)
+    times = np.arange(env.world.frames + 1) * FRAME_SECONDS
+    past = times <= now
+    assert np.array_equal(guess.positions[past], seen.positions[past])
+    ours = env.event.movable
+    assert np.array_equal(guess.positions[:, ours], seen.positions[:, ours])
+    others = np.flatnonzero(~ours & env.event.present)
+    speed = env.state.velocities[0, others]
+    assert np.abs(speed).max() > 0.05
+    wanted = np.clip(seen.positions[-1, others] + (times[-1] - now) * speed, -1, 1)
+    assert np.allclose(guess.positions[-1, others], wanted, atol=1e-6)
 
 
 def test_other_files_are_refused(tmp_path: Path, network: FeedForward) -> None:
