@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
+from .energy.storage import read_card
 from .energy.training import Trainer
 from .model import ConceptModel
 
-WEIGHTS = Path(__file__).parent / "energy" / "weights" / "energy-v2.safetensors"
+WEIGHTS = Path(__file__).parent / "energy" / "weights" / "energy-v3.safetensors"
 """The shipped weights; the card lies beside them."""
 
 
 def release(trainer: Trainer) -> ConceptModel:
-    """The model of a training run, with averaged parameters and a card that says where it comes from."""
+    """The model of a training run, with averaged parameters and a card that says where it comes from.
+
+    A run that started from other weights has their card in its own.
+    """
     card = {
         "training": asdict(trainer.config),
         "steps": trainer.step,
@@ -21,6 +25,9 @@ def release(trainer: Trainer) -> ConceptModel:
         "data_seed": trainer.config.pool.seed,
         "parameters": sum(p.numel() for p in trainer.networks.parameters()),
     }
+    before = Path(trainer.config.start).with_suffix(".json")
+    if trainer.config.start and before.is_file():
+        card["started_from"] = read_card(before)
     return ConceptModel(trainer.shipped(), trainer.config.network, trainer.config.objective, card)
 
 

@@ -30,7 +30,7 @@ SMALL = replace(
     steps=800,
     deep_every=0,
     broad_tasks=32,
-    network=NetworkConfig(close=True),
+    network=NetworkConfig(),
     pool=replace(TINY.pool, rows=512, width=7, concepts=()),
 )
 """Codes by the encoder alone while training: several times cheaper."""

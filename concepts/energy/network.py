@@ -50,7 +50,7 @@ class NetworkConfig:
     local: int = 4
     form: str = "relational"
     moments: bool = True
-    close: bool = False
+    close: bool = True
 
 
 class Gated(nn.Module):

@@ -83,7 +83,7 @@ class TrainConfig:
     compiled: bool = True
     save_every: int = 250
     start: str = ""
-    network: NetworkConfig = field(default_factory=lambda: NetworkConfig(close=True))
+    network: NetworkConfig = field(default_factory=NetworkConfig)
     pool: PoolConfig = field(default_factory=PoolConfig)
     batch: BatchConfig = field(default_factory=BatchConfig)
     objective: Objective = field(default_factory=Objective)
@@ -113,7 +113,7 @@ TINY = TrainConfig(
     average=0.98,
     compiled=False,
     save_every=60,
-    network=NetworkConfig(code=8, pair=24, message=8, node=32, close=True),
+    network=NetworkConfig(code=8, pair=24, message=8, node=32),
     pool=PoolConfig(
         rows=256, pair_rows=0, drawn=0, width=6, concepts=("at", "near", "far", "cluster", "closest")
     ),
