@@ -27,7 +27,7 @@ from .energy.network import NetworkConfig
 from .energy.reading import checked, first_state, flat, joined, read, written
 from .energy.scene import Example
 from .energy.search import FormulaEnergy, Found, Search, descent, first_particles
-from .energy.storage import load_tensors, read_card, save_tensors
+from .energy.storage import load_tensors, read_card, save_tensors, updates_of
 from .event import Event
 from .files import written_atomically
 
@@ -62,9 +62,8 @@ class ConceptModel:
 
     @property
     def training_steps(self) -> int:
-        """Updates of the training, as the card has it; 0 where it does not say."""
-        training = self.card.get("training", {})
-        return int(training.get("steps", 0)) if isinstance(training, dict) else 0
+        """Updates of the training and of those it started from; 0 where the cards do not say."""
+        return updates_of(self.card)
 
     @property
     def digest(self) -> str:

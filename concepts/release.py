@@ -25,9 +25,9 @@ def release(trainer: Trainer) -> ConceptModel:
         "data_seed": trainer.config.pool.seed,
         "parameters": sum(p.numel() for p in trainer.networks.parameters()),
     }
-    before = Path(trainer.config.start).with_suffix(".json")
-    if trainer.config.start and before.is_file():
-        card["started_from"] = read_card(before)
+    start = trainer.config.start
+    if start and Path(start).with_suffix(".json").is_file():
+        card["started_from"] = read_card(Path(start).with_suffix(".json"))
     return ConceptModel(trainer.shipped(), trainer.config.network, trainer.config.objective, card)
 
 

@@ -77,6 +77,15 @@ def start_weights(own: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
     return own
 
 
+def updates_of(card: object) -> int:
+    """Updates that a card tells of, with those of the weights that its training started from."""
+    if not isinstance(card, dict):
+        return 0
+    training = card.get("training", {})
+    own = int(training.get("steps", 0)) if isinstance(training, dict) else 0
+    return own + updates_of(card.get("started_from"))
+
+
 def read_card(path: Path) -> dict[str, Any]:
     """Reads a card.
 

@@ -16,8 +16,9 @@ import pytest
 import torch
 from conceptgym.concepts.energy.network import NetworkConfig
 from conceptgym.concepts.energy.pool import Pool, PoolConfig, build_pools
-from conceptgym.concepts.energy.storage import load_tensors, save_tensors
+from conceptgym.concepts.energy.storage import load_tensors, read_card, save_tensors
 from conceptgym.concepts.energy.training import TINY, TrainConfig, Trainer, learning_rate
+from conceptgym.concepts.release import release
 
 SMALLEST = replace(
     TINY,
@@ -236,6 +237,11 @@ def test_a_run_may_start_from_other_weights(pools: dict[int, Pool], tmp_path: Pa
     assert torch.equal(own["code_steps.size"][:2], given["code_steps.size"])
     assert torch.equal(own["code_steps.size"][3], given["code_steps.size"][-1])
     assert all(torch.equal(own[name], given[name]) for name in own if name != "code_steps.size")
+    assert "started_from" not in release(Trainer(more, pools)).card, "those weights have no card"
+    release(first).save(path)
+    then = release(Trainer(more, pools))
+    assert then.card["started_from"] == read_card(path.with_suffix(".json"))
+    assert then.training_steps == 2 * SMALLEST.steps
     wide = replace(more, network=replace(SMALLEST.network, node=12))
     with pytest.raises(ValueError, match="not"):
         Trainer(wide, pools)
