@@ -122,7 +122,7 @@ TINY = TrainConfig(
 """Five easy concepts in less than two minutes: for tests, and for a first look."""
 
 CPU = TrainConfig()
-"""All concepts, in less than two hours on one core; twice the problems with two processes."""
+"""All concepts, in less than three hours of one core; twice the problems with two processes."""
 
 GPU = replace(CPU, steps=60000, deep_after=45000, tasks=64, moving_tasks=32, moving_every=1)
 """All concepts, with larger batches."""
