@@ -13,7 +13,7 @@ from ..concepts.catalogue import CATALOGUE
 from ..concepts.concept import Concept
 from ..concepts.event import MAX_ENTITIES
 from ..concepts.model import ConceptModel, Search
-from ..concepts.sampling import least_entities, most_entities
+from ..concepts.sampling import ScenesTooRareError, least_entities, most_entities
 from ..concepts.task import Task, pairs
 from .composition import FORMULAS, composition_cell
 from .energy_baselines import BASELINES, baseline_cell
@@ -184,10 +184,18 @@ def by_pair(split: str) -> Callable[[ConceptModel, Size], Iterator[Row]]:
         for action in sorted({task.action.name for task in tasks}):
             mine = [task for task in tasks if task.action.name == action]
             protocol = replace(size.single(), sets=-(-size.sets // len(mine)))
-            score = pooled(generation_cell(model, task, protocol) for task in mine)
-            yield Row((action, str(len(mine))), score)
+            scores = [s for s in (_unless_rare(model, task, protocol) for task in mine) if s is not None]
+            yield Row((action, str(len(scores))), pooled(scores))
 
     return rows
+
+
+def _unless_rare(model: ConceptModel, task: Task, protocol: Protocol) -> Score | None:
+    """Success at a task; None where scenes are so rare that a sampler gives up, as training leaves it out."""
+    try:
+        return generation_cell(model, task, protocol)
+    except ScenesTooRareError:
+        return None
 
 
 def by_formula(model: ConceptModel, size: Size) -> Iterator[Row]:

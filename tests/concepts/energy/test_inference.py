@@ -51,7 +51,7 @@ def test_descent_lowers_the_loss_of_a_random_energy() -> None:
     contraries = contraries_of(shown, torch.zeros(6).double(), torch.Generator().manual_seed(0))
     code, size = codes(2), torch.full((6,), 0.05, dtype=torch.float64)
     losses = [demonstration_loss(network, shown, contraries, weights, code)]
-    for _ in range(30):
+    for _ in range(60):
         code = code_step(network, size, shown, contraries, weights, code)
         losses.append(demonstration_loss(network, shown, contraries, weights, code))
     assert (losses[-1] < losses[0] - 0.05).all()
