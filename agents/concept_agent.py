@@ -45,8 +45,7 @@ def concept_intention(
             raise ValueError("the concept agent needs demonstrations: five are usual")
         generator = torch.Generator().manual_seed(seed)
         task, event = env.world.task, env.event
-        shown = parted(task.action, demonstrations) if task.action.terms else [demonstrations]
-        codes = [model.infer(part, generator=generator) for part in shown]
+        codes = [model.infer(part, generator=generator) for part in parted(task.action, demonstrations)]
         masks = [_identified(model, event, code, generator) for code in codes] if task.asks else []
         code: Formula = codes[0]
         if task.action.terms:

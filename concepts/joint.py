@@ -156,12 +156,12 @@ def shown_apart(concept: Concept, k: int, seed: int, n_entities: tuple[int, int]
 
 
 def parted(concept: Concept, demonstrations: Event) -> list[Event]:
-    """The demonstrations of each term, from those of all; see ``shown_apart``.
+    """The demonstrations of each term, see ``shown_apart``; of a concept without terms all of them at once.
 
     Raises:
         ValueError: They are not equally many for each term.
     """
-    count, terms = len(demonstrations.positions), len(concept.terms)
+    count, terms = len(demonstrations.positions), max(len(concept.terms), 1)
     if count % terms:
         raise ValueError(f"{count} demonstrations cannot be equally many for each of {terms} terms")
     each = count // terms

@@ -92,26 +92,18 @@ def most_entities(part: Generation | Identification, argument: Identification | 
     return MAX_ENTITIES if recogniser is None else min(MAX_ENTITIES, recogniser.entities[1])
 
 
-def entity_range(
-    n_entities: int | tuple[int, int] | None,
-    part: Generation | Identification,
-    argument: Identification | None = None,
-    limits: tuple[tuple[int, int], ...] = (),
-) -> tuple[int, int]:
+def entity_range(n_entities: int | tuple[int, int] | None, limits: tuple[int, int]) -> tuple[int, int]:
     """Checks a number or range of entities, or gives the default: 4 to 7, or as many as are needed.
 
     Args:
         n_entities: What is asked for.
-        part: What is enacted or recognised.
-        argument: What says who is attended.
-        limits: Further smallest and largest numbers that have to be kept.
+        limits: Smallest and largest number that can be.
 
     Raises:
         TypeError: Neither an int nor a pair of ints.
         ValueError: Too few or too many.
     """
-    least = max(least_entities(part, argument), *(low for low, _ in limits), 0)
-    most = min(most_entities(part, argument), *(high for _, high in limits), MAX_ENTITIES)
+    least, most = limits
     if n_entities is None:
         low = max(4, least)
         return low, min(most, max(7, low + 2))
@@ -262,7 +254,7 @@ def sample_events(
     """See ``Concept.sample``."""
     check_batch(batch)
     part = concept.part(mode)
-    chosen = entity_range(n_entities, part)
+    chosen = entity_range(n_entities, (least_entities(part), most_entities(part)))
     streams = streams_from(rng, batch)
     if isinstance(part, Identification):
         return identification_scenes(streams, part, chosen, chosen[1], concept.name)

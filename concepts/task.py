@@ -107,16 +107,16 @@ class Task:
         """Whether the error is within the action's tolerance, (...,)."""
         return self.error(event) <= self.generation.tolerance
 
+    @property
+    def limits(self) -> tuple[int, int]:
+        """Smallest and largest number of entities that it takes; every term of a joint concept has to."""
+        parts = [self, *(Task(*term) for term in self.action.terms)]
+        least = max(least_entities(part.generation, part.recogniser) for part in parts)
+        return least, min(most_entities(part.generation, part.recogniser) for part in parts)
+
     def entity_range(self, n_entities: int | tuple[int, int] | None = None) -> tuple[int, int]:
         """Smallest and largest number of entities, by default or checked; see ``Concept.sample``."""
-        limits = tuple(
-            (
-                least_entities(term.generation, term.recogniser),
-                most_entities(term.generation, term.recogniser),
-            )
-            for term in (Task(*pair) for pair in self.action.terms)
-        )
-        return entity_range(n_entities, self.generation, self.recogniser, limits)
+        return entity_range(n_entities, self.limits)
 
     def scenes(
         self, streams: Streams, n_entities: int | tuple[int, int] | None = None, width: int | None = None

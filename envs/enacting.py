@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from ..concepts.concept import Generation
 from ..concepts.event import Event
-from ..concepts.sampling import least_entities, most_entities
 from ..concepts.scene import inside_world
 from ..concepts.streams import Streams
 from ..concepts.task import Task
@@ -94,5 +93,4 @@ def with_task(world: W, task: Task, show_attention: bool) -> W:
     """
     if not task.asks and not show_attention:
         raise ValueError(f"{task.name!r} has no argument, and here no observation tells who is attended")
-    parts: tuple[Any, Any] = (task.generation, task.recogniser)
-    return fit(world, task, (least_entities(*parts), most_entities(*parts)))
+    return fit(world, task, task.limits)

@@ -192,8 +192,9 @@ def identify_world(
         raise TypeError(f"concept is {concept!r}, expected a name or a Concept")
     part = found.part("identify")
     check_choice("reward", reward, ("dense", "sparse"))
-    entities = entity_range(n_entities, part)
-    return IdentifyWorld(found, entities, slots(entities, max_entities, most_entities(part)), reward)
+    limits = least_entities(part), most_entities(part)
+    entities = entity_range(n_entities, limits)
+    return IdentifyWorld(found, entities, slots(entities, max_entities, limits[1]), reward)
 
 
 class IdentifyEnv(ConceptEnv):

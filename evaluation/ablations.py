@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,11 @@ from ..concepts.catalogue import CATALOGUE
 from ..concepts.concept import Mode
 from ..concepts.energy.pool import Pool, PoolConfig, cached_pools
 from ..concepts.energy.training import TINY, TrainConfig, Trainer
-from ..concepts.files import written_atomically
 from ..concepts.model import ConceptModel
 from ..concepts.release import release
 from ..concepts.task import Task
 from .energy_cells import Protocol, concept_cell, generation_cell, identification_cell
+from .keeping import kept
 
 SMALL = replace(
     TINY,
@@ -107,12 +107,17 @@ def run(variant: Variant, seed: int, pools: dict[int, Pool], sets: int, base: Tr
     if variant.direct:
         model: ConceptModel | FeedForward = trained(config, pools)
     else:
-        trainer = Trainer(config, pools)
-        while trainer.step < config.steps:
-            trainer.update()
-        model = release(trainer)
-    seconds = time.perf_counter() - begun
-    return {"seconds": round(seconds, 1), "scores": _scores(model, base.pool.concepts, sets)}
+        model = energy_of(config, pools)
+    seconds, scores = time.perf_counter() - begun, _scores(model, base.pool.concepts, sets)
+    return {"name": variant.name, "seconds": round(seconds, 1), "scores": scores}
+
+
+def energy_of(config: TrainConfig, pools: dict[int, Pool]) -> ConceptModel:
+    """The model of a small training, which is never interrupted."""
+    trainer = Trainer(config, pools)
+    while trainer.step < config.steps:
+        trainer.update()
+    return release(trainer)
 
 
 def ablations(
@@ -145,15 +150,9 @@ def ablations(
     rows: dict[str, list[dict[str, Any]]] = {variant.name: [] for variant in chosen}
     work = [(variant, seed) for seed in range(seeds) for variant in chosen]
     for variant, seed in tqdm(work, unit="training", disable=not progress):
-        config = json.loads(json.dumps(asdict(variant.config(seed, base))))
-        key = {"config": config, "sets": sets, "direct": variant.direct}
+        key = {"config": asdict(variant.config(seed, base)), "sets": sets, "direct": variant.direct}
         path = folder / f"{VARIANTS.index(variant):02d}-{seed}.json"
-        known = json.loads(path.read_text()) if path.exists() else {}
-        if known.get("key") != key:
-            known = {"key": key, "name": variant.name, **run(variant, seed, pools, sets, base)}
-            with written_atomically(path) as temporary:
-                Path(temporary).write_text(json.dumps(known, indent=1) + "\n")
-        rows[variant.name].append(known)
+        rows[variant.name].append(kept(path, key, partial(run, variant, seed, pools, sets, base)))
     return markdown(rows)
 
 

@@ -7,8 +7,8 @@ the beginning.
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,12 @@ from tqdm import tqdm
 from ..concepts.catalogue import CATALOGUE
 from ..concepts.energy.network import NetworkConfig
 from ..concepts.energy.pool import STATIC, cached_pools
-from ..concepts.energy.training import TINY, TrainConfig, Trainer
-from ..concepts.files import written_atomically
-from ..concepts.release import release
-from .ablations import told
+from ..concepts.energy.training import TINY, TrainConfig
+from ..concepts.model import ConceptModel
+from .ablations import energy_of, told
 from .energy_cells import Protocol, Score, concept_cell
 from .energy_tables import LATE, static_modes
+from .keeping import kept
 
 SMALL = replace(
     TINY,
@@ -73,9 +73,9 @@ def config_of(breadth: Breadth, seed: int, base: TrainConfig = SMALL) -> TrainCo
     return replace(base, seed=seed, pool=replace(base.pool, concepts=names, drawn=breadth.drawn))
 
 
-def _shares(trainer: Trainer, sets: int, known: tuple[str, ...]) -> dict[str, list[int]]:
+def _shares(model: ConceptModel, sets: int, known: tuple[str, ...]) -> dict[str, list[int]]:
     """Hits and scenes, in each mode, of held-out concepts and of those trained on."""
-    model, protocol = release(trainer), Protocol(sets=sets)
+    protocol = Protocol(sets=sets)
     counts: dict[str, list[int]] = {}
 
     def add(label: str, score: Score) -> None:
@@ -95,10 +95,8 @@ def run(breadth: Breadth, seed: int, folder: Path, sets: int, base: TrainConfig)
     """Trains on one set of concepts from one seed, and measures it."""
     config = config_of(breadth, seed, base)
     pools = cached_pools(config.pool, folder / "scenes", progress=False)
-    trainer = Trainer(config, {STATIC: pools[STATIC]})
-    while trainer.step < config.steps:
-        trainer.update()
-    return {"scores": _shares(trainer, sets, config.pool.concepts)}
+    model = energy_of(config, {STATIC: pools[STATIC]})
+    return {"name": breadth.name, "scores": _shares(model, sets, config.pool.concepts)}
 
 
 def breadths(
@@ -122,14 +120,9 @@ def breadths(
     rows: dict[str, list[dict[str, Any]]] = {breadth.name: [] for breadth in chosen}
     work = [(breadth, seed) for seed in range(seeds) for breadth in chosen]
     for breadth, seed in tqdm(work, unit="training", disable=not progress):
-        key = {"config": json.loads(json.dumps(asdict(config_of(breadth, seed, base)))), "sets": sets}
+        key = {"config": asdict(config_of(breadth, seed, base)), "sets": sets}
         path = folder / f"{breadth.name.replace(' ', '-')}-{seed}.json"
-        known = json.loads(path.read_text()) if path.exists() else {}
-        if known.get("key") != key:
-            known = {"key": key, "name": breadth.name, **run(breadth, seed, folder, sets, base)}
-            with written_atomically(path) as temporary:
-                Path(temporary).write_text(json.dumps(known, indent=1) + "\n")
-        rows[breadth.name].append(known)
+        rows[breadth.name].append(kept(path, key, partial(run, breadth, seed, folder, sets, base)))
     return markdown(rows)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -11,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from ..concepts.files import written_atomically
 from ..concepts.model import ConceptModel
 from .energy_tables import FULL, TABLES, Row, Size, Table, timings
+from .keeping import kept
 from .speed import machine
 
 PROTOCOL = 3
@@ -41,17 +40,13 @@ def _cell(row: Row) -> dict[str, object]:
 
 def measured(model: ConceptModel, table: Table, size: Size, folder: Path, weights: str) -> dict[str, object]:
     """The table as data: from its file, if it is of the same weights and size, else measured now."""
-    path = folder / f"{table.name}.json"
+
+    def make() -> dict[str, object]:
+        rows = [_cell(row) for row in tqdm(table.rows(model, size), desc=table.name, leave=False, unit="row")]
+        return {"title": table.title, "columns": list(table.columns), "rows": rows}
+
     key = {"weights": weights, "size": asdict(size), "protocol": PROTOCOL}
-    if path.exists():
-        known = json.loads(path.read_text())
-        if known["key"] == key:
-            return known
-    rows = [_cell(row) for row in tqdm(table.rows(model, size), desc=table.name, leave=False, unit="row")]
-    data: dict[str, object] = {"key": key, "title": table.title, "columns": list(table.columns), "rows": rows}
-    with written_atomically(path) as temporary:
-        Path(temporary).write_text(json.dumps(data, indent=1) + "\n")
-    return data
+    return kept(folder / f"{table.name}.json", key, make)
 
 
 def markdown(data: dict[str, object]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..concepts.files import written_atomically
-from .records import Record, RecordError, check, from_json, load_record, read_json, to_json
+from .records import Record, RecordError, check, digest, from_json, load_record, read_json, to_json
 from .runner import slug
 from .statistics import bootstrap_interval, interquartile_mean, mean, noise_floor, wilson
 from .suites import FOLDER, Suite, load_suite
@@ -204,7 +203,7 @@ def load_row(path: Path, suites: Path = FOLDER) -> Row:
 
 def film_path(row: Row, films: Path) -> Path:
     """Where the film of a row lies: another version of the suite or configuration has another one."""
-    told = hashlib.sha256(json.dumps(row.agent["config"], sort_keys=True).encode()).hexdigest()[:8]
+    told = digest(row.agent["config"])[:8]
     return films / f"{row.suite.name}-v{row.suite.version}--{slug(str(row.agent['name']))}-{told}.gif"
 
 

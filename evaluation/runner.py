@@ -6,8 +6,6 @@ left. Cells are independent of each other, so that any executor will do.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 import time
 import traceback
@@ -33,6 +31,7 @@ from .records import (
     Record,
     array_digest,
     cell_key,
+    digest,
     load_record,
     machine,
     save_record,
@@ -155,7 +154,7 @@ def lesson_of(cell: Cell, suite: Suite, contestant: Contestant, folder: Path, sh
     Another configuration of the contestant has another folder: it has to learn for itself.
     """
     item, seed = suite.items[cell.item], suite.shown[cell.replicate]
-    config = hashlib.sha256(json.dumps(dict(contestant.config), sort_keys=True).encode()).hexdigest()[:8]
+    config = digest(dict(contestant.config))[:8]
 
     def make(**arguments: object) -> Any:  # noqa: ANN401  (a ConceptEnv)
         return make_body(item.body, item.action, item.argument, **arguments)

@@ -6,7 +6,6 @@ from the particle world. Starts of the evaluation are never those that planners 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
@@ -22,7 +21,6 @@ from ..agents.concept_agent import concept_agent
 from ..agents.planning_agent import oracle_agent
 from ..concepts.catalogue import CATALOGUE
 from ..concepts.concept import Concept
-from ..concepts.files import written_atomically
 from ..concepts.model import ConceptModel
 from ..concepts.task import Task, make_task, pairs
 from ..envs.arm.env import ArmEnv
@@ -30,6 +28,7 @@ from ..envs.particle.env import ParticleEnv
 from ..envs.single import ConceptEnv
 from .energy_report import weights_digest
 from .episodes import Summary, run_episode, summary
+from .keeping import kept
 
 FIRST_START = 1_000_000
 """Seed of the first start of an evaluation; planners were tuned with starts from 500,000 on."""
@@ -129,16 +128,13 @@ def _worked(item: tuple[Cell, str, int, str]) -> tuple[Cell, dict[str, float | N
     """One cell, from its file or measured now; in a process of its own."""
     torch.set_num_threads(1)
     cell, weights, starts, folder = item
-    path, key = Path(folder) / f"{cell.name}.json", _key(cell, weights, starts)
-    if path.exists():
-        known = json.loads(path.read_text())
-        if known["key"] == key:
-            return cell, known["summary"]
-    found = asdict(measure(cell, ConceptModel.load(weights), starts))
-    with written_atomically(path) as temporary:
-        told = {"key": key, "cell": asdict(cell), "summary": _finite(found)}
-        Path(temporary).write_text(json.dumps(told, indent=1) + "\n")
-    return cell, _finite(found)
+
+    def make() -> dict[str, object]:
+        found = measure(cell, ConceptModel.load(weights), starts)
+        return {"cell": asdict(cell), "summary": _finite(asdict(found))}
+
+    path = Path(folder) / f"{cell.name}.json"
+    return cell, kept(path, _key(cell, weights, starts), make)["summary"]
 
 
 def _finite(values: dict[str, float]) -> dict[str, float | None]:

@@ -57,18 +57,22 @@ class Space:
 _RATES = (1e-4, 3e-4, 1e-3, 3e-3)
 
 
+def _split(settings: object, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The values of fields that settings have, and the others."""
+    fields = {name: value for name, value in values.items() if hasattr(settings, name)}
+    return fields, {name: value for name, value in values.items() if name not in fields}
+
+
 def _practising(contestant: Reinforcement, values: Mapping[str, Any]) -> Reinforcement:
     """Fields of the settings, and, where there is none of a name, further arguments of the library."""
-    fields = {name: value for name, value in values.items() if hasattr(contestant.settings, name)}
-    extra = {name: value for name, value in values.items() if name not in fields}
+    fields, extra = _split(contestant.settings, values)
     settings = replace(contestant.settings, **fields, extra={**contestant.settings.extra, **extra})
     return replace(contestant, settings=settings)
 
 
 def _cloning(contestant: Any, values: Mapping[str, Any]) -> Contestant:  # noqa: ANN401
     """Fields of the settings, and, where there is none of a name, of the contestant."""
-    fields = {name: value for name, value in values.items() if hasattr(contestant.settings, name)}
-    own = {name: value for name, value in values.items() if name not in fields}
+    fields, own = _split(contestant.settings, values)
     made: Contestant = replace(contestant, settings=replace(contestant.settings, **fields), **own)
     return made
 

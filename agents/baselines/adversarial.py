@@ -52,9 +52,8 @@ class Judge:
     def __init__(self, lesson: Lesson, config: JudgeConfig) -> None:
         """Looks at the expert's episodes, which are charged."""
         self.config = config
-        data = dataset(lesson.episodes(config.episodes), Reading.of(lesson.make().world))
-        self.mean, self.deviation = data.mean, data.deviation
-        self.expert = torch.cat([data.observations.clamp(-10, 10), data.chunks[:, 0]], dim=1)
+        self.data = dataset(lesson.episodes(config.episodes), Reading.of(lesson.make().world))
+        self.expert = torch.cat([self.data.observations, self.data.chunks[:, 0]], dim=1)
         with torch.random.fork_rng():
             torch.manual_seed(lesson.seed)
             self.network = mlp(self.expert.shape[1], config.width, 1)
@@ -64,8 +63,9 @@ class Judge:
 
     def reward(self, observation: np.ndarray, action: np.ndarray) -> float:
         """-log(1 - D) of a step, which is noted: Ho and Ermon (2016), algorithm 1, as a reward."""
-        seen = ((torch.from_numpy(observation) - self.mean) / self.deviation).clamp(-10, 10)
-        step = torch.cat([seen, torch.from_numpy(np.asarray(action, dtype=np.float32))])
+        step = torch.cat(
+            [self.data.standardised(observation), torch.from_numpy(np.asarray(action, dtype=np.float32))]
+        )
         self.seen.append(step)
         with torch.no_grad():
             return float(softplus(self.network(step)))

@@ -7,7 +7,7 @@ brings the bodies there. Where things take time it is asked again and again.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -63,28 +63,26 @@ class Conditional:
         """Learns nothing before an episode: the demonstrations are its input."""
         network, steps = self._loaded
         if not isinstance(lesson.make().world, IdentifyWorld):
-            return Follower(network, PlanningAgent(_Predicted(network), pretraining=steps))
+            return Follower(PlanningAgent(_Predicted(network), pretraining=steps))
         shown = lesson.demonstrations
 
         def begin(env: ConceptEnv, demonstrations: Event | None, seed: int) -> Act:
-            code = codes_of(network, env, demonstrations)[0]
+            code = code_of(network, demonstrations)
             action = np.where(whom(network, env.event, code), 1.0, -1.0).astype(np.float32)
             return lambda observation, step: action
 
         return Reflex(begin, Given(0 if shown is None else len(shown.positions), pretraining_steps=steps))
 
 
-def codes_of(network: FeedForward, env: ConceptEnv, demonstrations: Event | None) -> list[ConceptCode]:
-    """One code, or one for each term of a joint concept.
+def code_of(network: FeedForward, demonstrations: Event | None) -> ConceptCode:
+    """The code of demonstrations, (k, T+1, N, 2).
 
     Raises:
         ValueError: There are no demonstrations.
     """
     if demonstrations is None:
         raise ValueError("the policy is conditioned on demonstrations, and there are none")
-    terms = getattr(getattr(env.world.task, "action", None), "terms", ())
-    parts = parted(env.world.task.action, demonstrations) if terms else [demonstrations]
-    return [network.infer(part.map(lambda array: array[None])) for part in parts]
+    return network.infer(demonstrations.map(lambda array: array[None]))
 
 
 def whom(network: FeedForward, event: Event, code: ConceptCode) -> np.ndarray:
@@ -113,12 +111,12 @@ class _Predicted:
     network: FeedForward
 
     def __call__(self, env: ConceptEnv, demonstrations: Event | None, seed: int) -> Intention:
-        codes, event = codes_of(self.network, env, demonstrations), going_on(env)
+        task, event, aims = env.world.task, going_on(env), []
         first = event.replace(positions=event.positions[:1])
-        aims = []
-        for code in codes:
-            asked = event
-            if env.world.task.asks:
+        shown = parted(task.action, demonstrations) if demonstrations is not None else [None]
+        for part in shown:
+            code, asked = code_of(self.network, part), event
+            if task.asks:
                 mask = whom(self.network, first, code)
                 asked = event.replace(attention=mask.astype(event.attention.dtype))
             aims.append(self._places(asked, code))
@@ -133,18 +131,14 @@ class _Predicted:
 
 @dataclass
 class Follower:
-    """Plans towards predicted places.
+    """Plans towards predicted places, and predicts anew as time goes on.
 
     Attributes:
-        network: What predicts.
-        inner: What plans.
+        inner: What predicts, as its intention, and plans.
     """
 
-    network: FeedForward
     inner: PlanningAgent
-    _env: ConceptEnv | None = None
     _shown: Event | None = None
-    _extra: dict[str, Any] = field(default_factory=dict)
 
     @property
     def given(self) -> Given:
@@ -154,11 +148,11 @@ class Follower:
     @property
     def info(self) -> dict[str, Any]:
         """Nothing to say."""
-        return self._extra
+        return {}
 
     def reset(self, env: ConceptEnv, demonstrations: Event | None, seed: int) -> None:
         """Begins an episode, after ``env.reset``."""
-        self._env, self._shown = env, demonstrations
+        self._shown = demonstrations
         self.inner.reset(env, demonstrations, seed)
 
     def act(self, observation: Mapping[str, np.ndarray]) -> Float[np.ndarray, " action"]:
@@ -167,10 +161,11 @@ class Follower:
         Raises:
             ResetNeeded: No episode has begun.
         """
-        mission, env = self.inner.mission, self._env
-        if mission is None or env is None:
+        mission = self.inner.mission
+        if mission is None:
             raise ResetNeeded("call reset(env, demonstrations, seed) before act()")
-        if env.world.frames > 1 and mission.steps and mission.steps % _EVERY == 0:
-            mission.intention = self.inner.intend(env, self._shown, 0)
-            mission.mpc = planner(env.world, mission.intention.cost, self.inner.settings)
+        world = mission.env.world
+        if world.frames > 1 and mission.steps and mission.steps % _EVERY == 0:
+            mission.intention = self.inner.intend(mission.env, self._shown, 0)
+            mission.mpc = planner(world, mission.intention.cost, self.inner.settings)
         return self.inner.act(observation)

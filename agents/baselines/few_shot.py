@@ -148,7 +148,7 @@ def goal_intention(env: ConceptEnv, demonstrations: Event | None, seed: int) -> 
     if demonstrations is None:
         raise ValueError("averaging goals needs demonstrations")
     event, task, aims = env.event, env.world.task, []
-    for shown in parted(task.action, demonstrations) if task.action.terms else [demonstrations]:
+    for shown in parted(task.action, demonstrations):
         seen = event
         if task.asks:  # who is meant is not told here
             seen = event.replace(attention=attended_alike(event, shown).astype(np.float64))

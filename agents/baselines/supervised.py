@@ -18,6 +18,8 @@ from ..agent import Given
 from ..demonstrations import EpisodeArrays
 from .canonical import Reading, order_of
 
+_FARTHEST = 10.0
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -34,6 +36,10 @@ class Dataset:
     chunks: Float[Tensor, "steps horizon action"]
     mean: Float[Tensor, " obs"]
     deviation: Float[Tensor, " obs"]
+
+    def standardised(self, vector: np.ndarray) -> Float[Tensor, " obs"]:
+        """An observation as those of the demonstrations are; what is far off all of them is drawn nearer."""
+        return ((torch.from_numpy(vector) - self.mean) / self.deviation).clamp(-_FARTHEST, _FARTHEST)
 
 
 def dataset(episodes: Sequence[EpisodeArrays], reading: Reading, horizon: int = 1) -> Dataset:
@@ -136,8 +142,7 @@ class PolicyAgent:
         """The next action, in [-1, 1]."""
         order = order_of(observation)
         if not self._chunks or self._used >= self.execute or self.ensemble:
-            seen = torch.from_numpy(self._reading.vector(observation, order))
-            seen = ((seen - self.data.mean) / self.data.deviation).clamp(-10, 10)
+            seen = self.data.standardised(self._reading.vector(observation, order))
             horizon = self.data.chunks.shape[1]
             self._chunks = [*self._chunks[-horizon + 1 :], self.decide(seen[None], self._generator)]
             self._used = 0

@@ -9,7 +9,6 @@ from gymnasium.vector import AutoresetMode
 
 from ...concepts.concept import Concept
 from ...concepts.event import Event
-from ...concepts.sampling import most_entities
 from ...concepts.task import Task
 from ...concepts.task import task as make_task
 from ..checks import check_choice, slots
@@ -51,7 +50,7 @@ def arm_world(
     check_choice("gripper", gripper, ("suction", "pusher"))
     task = concept if isinstance(concept, Task) else make_task(concept, argument)
     entities = task.entity_range(n_entities)
-    width = slots(entities, max_entities, most_entities(task.generation, task.recogniser))
+    width = slots(entities, max_entities, task.limits[1])
     kind = "reach" if task.generation.actor == "agent" else gripper
     shown = (not task.asks) if show_attention is None else bool(show_attention)
     return ArmWorld(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from gymnasium.vector import AutoresetMode
 
 from ...concepts.concept import Concept
-from ...concepts.sampling import most_entities
 from ...concepts.task import Task
 from ...concepts.task import task as make_task
 from ..checks import slots
@@ -42,7 +41,7 @@ def particle_world(
     task = concept if isinstance(concept, Task) else make_task(concept, argument)
     chosen = TRAP_ENTITIES if layout == "trap" and n_entities is None else n_entities
     entities = task.entity_range(chosen)
-    width = slots(entities, max_entities, most_entities(task.generation, task.recogniser))
+    width = slots(entities, max_entities, task.limits[1])
     default = {"agent": "one", "attended": "all", "pusher": "push"}[task.generation.actor]
     shown = (not task.asks) if show_attention is None else bool(show_attention)
     return ParticleWorld(

@@ -15,12 +15,13 @@ import pytest
 from conceptgym.agents import roster
 from conceptgym.agents.agent import Agent
 from conceptgym.agents.baselines.floors import Idle
+from conceptgym.agents.baselines.reinforcement import td3
 from conceptgym.agents.lesson import Contestant, Lesson, Track, recorded_episode
 from conceptgym.cli import main
 from conceptgym.evaluation.bodies import make_body
 from conceptgym.evaluation.records import RecordError, check, load_record, to_json
 from conceptgym.evaluation.rows import collected, save_row
-from conceptgym.evaluation.runner import Cell, cells_of, evaluate, run_cell
+from conceptgym.evaluation.runner import Cell, cells_of, evaluate, lesson_of, run_cell
 from conceptgym.evaluation.suites import (
     FOLDER,
     Suite,
@@ -233,6 +234,15 @@ def test_contestants_are_found_by_name_and_by_path() -> None:
         roster.find("conceptgym.agents.nowhere:Nobody")
     with pytest.raises(ValueError, match="expected name, track"):
         roster.find("pathlib:Path")
+
+
+def test_another_configuration_learns_for_itself(smoke: Suite, tmp_path: Path) -> None:
+    cell, env = cells_of(smoke, "td3", 1, tmp_path)[0], make_body("particle", "near")
+    shown = env.demonstrations(5, 0)
+    one, other = td3(), replace(td3(), settings=replace(td3().settings, noise=0.3))
+    folders = [lesson_of(cell, smoke, each, tmp_path, shown).folder for each in (one, other, td3())]
+    assert folders[0] == folders[2] != folders[1]
+    assert lesson_of(cell, smoke, one, tmp_path, shown).demonstrations is None, "it is told the reward"
 
 
 def test_nonsense_is_refused(smoke: Suite, tmp_path: Path) -> None:

@@ -12,13 +12,14 @@ from conceptgym.agents.baselines import feed_forward
 from conceptgym.agents.baselines.conditional import Conditional, Follower, going_on
 from conceptgym.agents.baselines.feed_forward import FeedForward, trained
 from conceptgym.agents.lesson import Lesson
-from conceptgym.agents.planning_agent import PlanningAgent
+from conceptgym.agents.planning_agent import Intention, PlanningAgent
 from conceptgym.concepts.catalogue import CATALOGUE
 from conceptgym.concepts.energy.pool import MOVING, Pool, PoolConfig, build_pools
 from conceptgym.concepts.energy.training import TINY, TrainConfig
-from conceptgym.concepts.event import FRAME_SECONDS
+from conceptgym.concepts.event import FRAME_SECONDS, Event
 from conceptgym.concepts.model import Search
 from conceptgym.concepts.task import Task
+from conceptgym.envs.single import ConceptEnv
 from conceptgym.evaluation.bodies import make_body
 from conceptgym.evaluation.energy_cells import (
     Protocol,
@@ -103,11 +104,21 @@ def test_it_goes_where_it_says(contestant: Conditional, concept: str) -> None:
     shown = env.demonstrations(5, 0)
     agent = contestant.learn(Lesson(lambda **more: make_body("particle", concept, None, **more), shown, 0))
     assert isinstance(agent, Follower) and isinstance(agent.inner, PlanningAgent)
+    asked: list[int] = []
+    predict = agent.inner.intend
+
+    def counted(env: ConceptEnv, demonstrations: Event | None, seed: int) -> Intention:
+        asked.append(int(env.state.steps[0]))
+        return predict(env, demonstrations, seed)
+
+    agent.inner.intend = counted
     before = after = 0.0
     for start in range(500_000, 500_003):
         env.reset(seed=start)
         before += float(env.world.info(env.state)["concept_error"][0])
         after += enact(env, agent, start, shown).error
+    every = range(0, env.world.horizon, 5) if concept == "slow" else [0]
+    assert asked == 3 * list(every), "a course of time is predicted anew, a place once"
     if concept == "at":
         assert after < 0.5 * before
     assert agent.given.demonstrations == 5 and agent.given.pretraining_steps == CONFIG.steps
