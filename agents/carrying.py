@@ -123,7 +123,7 @@ class Carrier:
         place = torch.as_tensor(goal, dtype=torch.float32)
         cost = Bring(place, self.job if carrying else None, world.machine.entry.height, world)
         sampler = MPPI(deviation=0.5, temperature=0.1)
-        mpc = MPC(self.dynamics, cost, sampler, horizon=12, knots=4, samples=32, shrink=shrinking(0.3, 0.1))
+        mpc = MPC(self.dynamics, cost, sampler, horizon=8, knots=3, samples=32, shrink=shrinking(0.3, 0.1))
         return mpc.plan(state, context, generator, self.plan if carrying == self.carrying else None)
 
     def _still(self) -> np.ndarray:

@@ -21,8 +21,9 @@ from ..concepts.event import Event
 from ..concepts.joint import parted
 from ..concepts.model import ConceptModel, Search
 from ..envs.single import ConceptEnv
+from .mission import Intention
 from .planning import energy_cost
-from .planning_agent import Intention, PlanningAgent, Settings
+from .planning_agent import PlanningAgent, Settings
 
 UNDERSTOOD = 0.1
 """Mean energy of the demonstrations above which the agent says that it does not understand them."""

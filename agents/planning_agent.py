@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from gymnasium.error import ResetNeeded
 from jaxtyping import Float
-from torch import Tensor
 
 from ..concepts.energy.starts import nearest_solution
 from ..concepts.event import Event
@@ -19,13 +18,13 @@ from ..envs.particle.world import ParticleWorld
 from ..envs.single import ConceptEnv
 from .agent import Given
 from .carrying import Carrier
-from .planning import MPC, ConceptCost, Context, Plan, Planner, oracle_cost, shrinking
+from .mission import Intend, Intention, Mission
+from .planning import MPC, ConceptCost, Planner, oracle_cost, shrinking
 from .planning.arm_dynamics import ArmDynamics
 from .planning.dynamics import Dynamics, ParticleDynamics
 from .planning.gradient import GradientPlanner
 from .planning.ilqg import ILQG
 from .planning.linear import LinearArm, LinearParticles
-from .planning.path import PathPlanner, Track
 from .planning.samplers import MPPI, Sampler
 from .planning.splines import Interpolation
 
@@ -44,6 +43,7 @@ class Settings:
         full: Mean cost of a step from which on the noise is full; below it shrinks in proportion.
         least: Smallest factor of the noise.
         planner: A name in ``PLANNERS``; what a sampler is told counts for "sampling" alone.
+        leads: Whether solutions are looked for in the concept plane and followed, see ``Mission``.
     """
 
     sampler: Sampler = field(default_factory=lambda: MPPI(deviation=0.5, temperature=0.1))
@@ -55,13 +55,8 @@ class Settings:
     full: float = 0.3
     least: float = 0.1
     planner: str = "sampling"
+    leads: bool = True
 
-
-_PATH_EVERY = 5
-"""Steps after which a path is looked for anew."""
-
-_MARGIN = 0.02
-"""By how much a path has to promise less than a plan of actions, to be followed."""
 
 PARTICLE = Settings(horizon=15, knots=5, samples=128)
 """For the particle world."""
@@ -143,105 +138,6 @@ def planner(world: object, cost: ConceptCost, settings: Settings | None = None) 
     return PLANNERS[given.planner](world, cost, given)
 
 
-@dataclass(frozen=True)
-class Intention:
-    """What an agent wants in an episode.
-
-    Attributes:
-        cost: What planning minimises.
-        attention: Whom it is about, (N,); None leaves it as the scene says.
-        targets: Finds places for the movable entities, from the present event to (N, 2).
-        info: What the agent has to say.
-    """
-
-    cost: ConceptCost
-    attention: Float[np.ndarray, " n"] | None
-    targets: Callable[[Event], Float[np.ndarray, "n 2"]]
-    info: Mapping[str, Any] = field(default_factory=dict)
-
-
-Intend = Callable[[ConceptEnv, Event | None, int], Intention]
-"""Maps an environment, demonstrations and a seed to an intention."""
-
-
-@dataclass
-class Mission:
-    """One episode of a planning agent.
-
-    Attributes:
-        env: The environment.
-        intention: What is wanted.
-        mpc: The planner, whose cost is the intention's.
-        generator: Source of all randomness.
-        carrier: Who carries, where objects are to be arranged.
-        steps: Steps taken.
-        model_steps: Steps of the model that were taken.
-        plan: The last plan.
-        guess: The last path that was found, where the concept has a course of time.
-        path: The path that is followed, if one is.
-    """
-
-    env: ConceptEnv
-    intention: Intention
-    mpc: Planner
-    generator: torch.Generator
-    carrier: Carrier | None = None
-    steps: int = 0
-    model_steps: int = 0
-    plan: Plan | None = None
-    guess: Tensor | None = None
-    path: Tensor | None = None
-
-    def act(self) -> Float[np.ndarray, " action"]:
-        """The next action, in [-1, 1]."""
-        context = self._context()
-        self.steps += 1
-        if self.carrier is not None:
-            action, self.carrier, taken = self.carrier.act(self.env.state, context, self.generator)
-            self.model_steps += taken
-            return action
-        if self.env.world.frames > 1 and isinstance(self.mpc, MPC):
-            self.plan = self._timed(self.mpc, context)
-        else:
-            self.plan = self._planned(self.mpc, context)
-        return self.plan.actions[0].numpy().astype(np.float32)
-
-    def _context(self) -> Context:
-        event, dt = self.env.event, self.env.world.dt
-        if self.intention.attention is not None:
-            event = event.replace(attention=self.intention.attention)
-        return Context(event, self.steps * dt, dt)
-
-    def _planned(self, mpc: Planner, context: Context) -> Plan:
-        plan = mpc.plan(self.env.state, context, self.generator, self.plan)
-        self.model_steps += plan.model_steps
-        return plan
-
-    def _timed(self, mpc: MPC, context: Context) -> Plan:
-        """A plan for a concept with a course of time: one of actions alone, or one that follows a path.
-
-        Now and then both are made; the one that promises to end closer to the concept is followed.
-        """
-        if (self.steps - 1) % _PATH_EVERY == 0:
-            direct = self._planned(mpc, context)
-            self.guess, value = self._found(context)
-            self.path = self.guess if value < direct.cost - _MARGIN else None
-            if self.path is None:
-                return direct
-        if self.path is None:
-            return self._planned(mpc, context)
-        tracker = replace(mpc, cost=Track(self.path), shrink=shrinking(0.2, 0.05))
-        return self._planned(tracker, context)
-
-    def _found(self, context: Context) -> tuple[Tensor, float]:
-        """The best path from here, and what it promises; the first one is looked for with more care."""
-        finder = PathPlanner(self.intention.cost.value)
-        if self.guess is None:
-            finder = replace(finder, iterations=3 * finder.iterations, samples=2 * finder.samples)
-        velocities = self.env.state.velocities[0, : self.env.world.width]
-        return finder.plan(context, velocities, self.generator, self.guess)
-
-
 @dataclass
 class PlanningAgent:
     """Plans anew in every step, with whatever cost it is told to intend.
@@ -279,9 +175,11 @@ class PlanningAgent:
         self._shown = 0 if demonstrations is None else len(demonstrations.positions)
         intention = self.intend(env, demonstrations, seed)
         mpc = planner(env.world, intention.cost, self.settings)
-        self.mission = Mission(env, intention, mpc, torch.Generator().manual_seed(seed))
+        carrier = None
         if isinstance(env.world, ArmWorld) and env.world.kind == "suction":
-            self.mission.carrier = Carrier(ArmDynamics(env.world), intention.targets)
+            carrier = Carrier(ArmDynamics(env.world), intention.targets)
+        leads = self.settings is None or self.settings.leads
+        self.mission = Mission(env, intention, mpc, torch.Generator().manual_seed(seed), carrier, leads)
 
     def act(self, observation: Mapping[str, np.ndarray]) -> Float[np.ndarray, " action"]:
         """The next action, in [-1, 1].

@@ -21,14 +21,14 @@ from .transfer import FIRST_START
 _NEAR, _FAR = 15, 40
 
 SAMPLERS: dict[str, Settings] = {
-    "predictive": Settings(PredictiveSampling(deviation=0.5), knots=5, samples=128),
-    "MPPI": Settings(MPPI(deviation=0.5, temperature=0.1), knots=5, samples=128),
-    "CEM": Settings(CEM(deviation=0.5), knots=5, samples=64, iterations=2),
-    "iCEM": Settings(ICEM(deviation=0.5), knots=5, samples=64, iterations=2),
+    "predictive": Settings(PredictiveSampling(deviation=0.5), knots=5, samples=128, leads=False),
+    "MPPI": Settings(MPPI(deviation=0.5, temperature=0.1), knots=5, samples=128, leads=False),
+    "CEM": Settings(CEM(deviation=0.5), knots=5, samples=64, iterations=2, leads=False),
+    "iCEM": Settings(ICEM(deviation=0.5), knots=5, samples=64, iterations=2, leads=False),
     "gradient": Settings(knots=5, samples=8, iterations=15, planner="gradient"),
     "iLQG": Settings(iterations=2, planner="ilqg"),
 }
-"""Planners: samplers and gradients with equal budgets, 128 plans an action; iLQG rolls out 21."""
+"""Planners on their own: samplers and gradients with 128 plans an action each; iLQG rolls out 21."""
 
 HORIZONS: dict[str, Callable[[Settings], Settings]] = {
     "0.75 s": lambda settings: replace(settings, horizon=_NEAR),

@@ -144,7 +144,7 @@ def _finite(values: dict[str, float]) -> dict[str, float | None]:
 
 def _key(cell: Cell, weights: str, starts: int) -> str:
     digest = weights_digest(Path(weights)) if cell.agent == "concept" else ""
-    return f"1/{digest}/{starts}"
+    return f"2/{digest}/{starts}"
 
 
 def evaluate_transfer(

@@ -24,7 +24,8 @@ from ...envs.identify import IdentifyWorld
 from ...envs.single import ConceptEnv
 from ..agent import Agent, Given
 from ..lesson import Lesson, Track
-from ..planning_agent import Intention, PlanningAgent, planner
+from ..mission import Intention
+from ..planning_agent import PlanningAgent, planner
 from .feed_forward import FeedForward
 from .few_shot import towards
 from .floors import Act, Reflex

@@ -20,8 +20,9 @@ from ...envs.single import ConceptEnv
 from ..agent import Agent, Given
 from ..concept_agent import UNDERSTOOD, concept_agent
 from ..lesson import Lesson, Track
+from ..mission import Intention
 from ..planning import ConceptCost
-from ..planning_agent import Intention, PlanningAgent
+from ..planning_agent import PlanningAgent
 from .floors import Act, Reflex
 
 

@@ -126,6 +126,9 @@ class MPC:
             context: Where things stand, as the cost reads it.
             generator: Source of the randomness.
             last: The last plan of this episode, for a warm start; None at the beginning.
+
+        Raises:
+            ValueError: The last plan has another number of knots.
         """
         belief, scale = self._begin(context, last)
         bound, steps = self.cost.prepare(context), 0
@@ -146,6 +149,10 @@ class MPC:
         fresh = self.sampler.start(self.knots, self.models[0].actions)
         if last is None:
             return fresh, 1.0
+        if len(last.distribution.mean) != self.knots:
+            raise ValueError(
+                f"the last plan has {len(last.distribution.mean)} knots, not {self.knots}: give None"
+            )
         elapsed = last.elapsed(context, self.models[0].dt)
 
         def moved(knots: Tensor) -> Tensor:

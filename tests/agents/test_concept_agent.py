@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import conceptgym
@@ -11,11 +12,12 @@ import pytest
 import torch
 from conceptgym.agents.agent import Agent
 from conceptgym.agents.concept_agent import concept_agent
+from conceptgym.agents.mission import Found
 from conceptgym.agents.planning import MPC, Context, energy_cost, oracle_cost, shrinking
 from conceptgym.agents.planning.mujoco_dynamics import MujocoDynamics
 from conceptgym.agents.planning.path import PathPlanner
 from conceptgym.agents.planning.trajectory import Trajectory
-from conceptgym.agents.planning_agent import Settings, oracle_agent
+from conceptgym.agents.planning_agent import ARM, PlanningAgent, Settings, oracle_agent
 from conceptgym.concepts import get, task
 from conceptgym.concepts.model import ConceptModel
 from conceptgym.envs.arm.env import ArmEnv
@@ -90,6 +92,44 @@ def test_the_concept_agent_says_whether_it_understands(model: ConceptModel) -> N
         agent.reset(env, None, 0)
     with pytest.raises(ResetNeeded, match="before act"):
         concept_agent(model).act({})
+
+
+def _last_errors(agent: PlanningAgent, starts: int = 1) -> list[float]:
+    """True errors in the last steps of episodes that go on to their ends."""
+    env, errors = ArmEnv("at"), []
+    for start in range(starts):
+        observation, _ = env.reset(seed=500_000 + start)
+        agent.reset(env, None, 0)
+        for step in range(env.world.horizon):
+            observation, _, _, _, info = env.step(agent.act(observation))
+            if step >= env.world.horizon - 20:
+                errors.append(info["concept_error"])
+    return errors
+
+
+def test_a_place_that_was_found_is_held_without_trembling() -> None:
+    """Sampled actions reach it, too, and leave it again."""
+    led, sampled = oracle_agent(), oracle_agent(replace(ARM, leads=False))
+    assert max(_last_errors(led)) < get("at").generation.tolerance  # type: ignore[union-attr]
+    assert led.mission is not None and led.mission.found is not None and led.mission.follows
+    assert np.mean(_last_errors(led)) < 0.5 * np.mean(_last_errors(sampled))
+    assert sampled.mission is not None and sampled.mission.found is None
+
+
+def test_noise_shrinks_with_what_is_left_to_gain() -> None:
+    """A learned cost is not zero at its least: what counts is the distance from that."""
+    env = ParticleEnv("near")
+    env.reset(seed=0)
+    agent = oracle_agent()
+    agent.reset(env, None, 0)
+    mission = agent.mission
+    assert mission is not None and isinstance(mission.mpc, MPC) and mission.mpc.shrink is not None
+    least = Found(torch.zeros(2, 1, 2), 0.4)
+    shrunk = mission._sampling(mission.mpc, least).shrink
+    assert shrunk is not None
+    for cost in (0.4, 0.45, 0.6, 2.0):
+        assert shrunk(cost) == mission.mpc.shrink(cost - 0.4)
+    assert shrunk(0.1) == mission.mpc.shrink(0.0)
 
 
 def test_actions_depend_on_the_seed_alone(model: ConceptModel) -> None:

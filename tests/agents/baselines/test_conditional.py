@@ -12,7 +12,8 @@ from conceptgym.agents.baselines import feed_forward
 from conceptgym.agents.baselines.conditional import Conditional, Follower, going_on
 from conceptgym.agents.baselines.feed_forward import FeedForward, trained
 from conceptgym.agents.lesson import Lesson
-from conceptgym.agents.planning_agent import Intention, PlanningAgent
+from conceptgym.agents.mission import Intention
+from conceptgym.agents.planning_agent import PlanningAgent
 from conceptgym.concepts.catalogue import CATALOGUE
 from conceptgym.concepts.energy.pool import MOVING, Pool, PoolConfig, build_pools
 from conceptgym.concepts.energy.training import TINY, TrainConfig

@@ -237,6 +237,10 @@ def test_bad_numbers_are_refused() -> None:
         MPC((), cost)
     with pytest.raises(ValueError, match="expected full > 0"):
         shrinking(0.0)
+    env.reset(seed=0)
+    last = MPC(model, cost, knots=4, samples=2).plan(env.state, context(env), draw())
+    with pytest.raises(ValueError, match="has 4 knots, not 3"):
+        MPC(model, cost, knots=3, samples=2).plan(env.state, context(env), draw(), last)
     temporal = ParticleEnv("follow")
     temporal.reset(seed=0)
     with pytest.raises(ValueError, match="about a trajectory"):

@@ -1,0 +1,184 @@
+"""One episode of an agent that plans: what it wants, and how it gets there step by step.
+
+Sampled actions find the way to a solution, and tremble where they are there: their noise shrinks with
+the cost, and the least of a learned cost is not zero. So a solution is looked for in the concept plane
+first, where the cost is smooth in what it is a function of: a place, or a path where the concept has a course
+of time. It is followed unless actions that were sampled promise more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..concepts.event import Event
+from ..envs.single import ConceptEnv
+from .carrying import Carrier
+from .planning import MPC, ConceptCost, Context, Plan, Planner, shrinking
+from .planning.path import PathPlanner, Track
+from .planning.trajectory import Trajectory
+
+_EVERY = 5
+"""Steps after which what is followed is compared with sampled actions, and a path is looked for anew."""
+
+_MARGIN = 0.02
+"""By how much a path has to promise less than sampled actions, and these less than a place."""
+
+_CLOSELY = shrinking(0.2, 0.05)
+"""Noise about what is followed, by the distance from it."""
+
+_AHEAD, _KNOTS = 5, 2
+"""Steps and knots of a plan that follows: what is to be done is clear, and short plans tremble less."""
+
+_FIRST, _LATER = (16, 45), (4, 10)
+"""Samples and iterations of the search for a path: the first, and those that begin with the last path."""
+
+
+@dataclass(frozen=True)
+class Intention:
+    """What an agent wants in an episode.
+
+    Attributes:
+        cost: What planning minimises.
+        attention: Whom it is about, (N,); None leaves it as the scene says.
+        targets: Finds places for the movable entities, from the present event to (N, 2).
+        info: What the agent has to say.
+    """
+
+    cost: ConceptCost
+    attention: Float[np.ndarray, " n"] | None
+    targets: Callable[[Event], Float[np.ndarray, "n 2"]]
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+
+Intend = Callable[[ConceptEnv, Event | None, int], Intention]
+"""Maps an environment, demonstrations and a seed to an intention."""
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """A solution in the concept plane.
+
+    Attributes:
+        path: Places of everybody at the event's frames, (T+1, N, 2).
+        value: Its cost.
+    """
+
+    path: Float[Tensor, "t1 n 2"]
+    value: float
+
+
+@dataclass
+class Mission:
+    """One episode of a planning agent.
+
+    Attributes:
+        env: The environment.
+        intention: What is wanted.
+        mpc: The planner, whose cost is the intention's.
+        generator: Source of all randomness.
+        carrier: Who carries, where objects are to be arranged.
+        leads: Whether a solution is looked for in the plane, where the planner samples.
+        steps: Steps taken.
+        model_steps: Steps of the model that were taken.
+        plan: The last plan.
+        found: The last solution that was found in the plane.
+        follows: Whether it is followed.
+    """
+
+    env: ConceptEnv
+    intention: Intention
+    mpc: Planner
+    generator: torch.Generator
+    carrier: Carrier | None = None
+    leads: bool = True
+    steps: int = 0
+    model_steps: int = 0
+    plan: Plan | None = None
+    found: Found | None = None
+    follows: bool = False
+    _direct: Plan | None = None
+    _led: Plan | None = None
+
+    def act(self) -> Float[np.ndarray, " action"]:
+        """The next action, in [-1, 1]."""
+        context = self._context()
+        self.steps += 1
+        if self.carrier is not None:
+            action, self.carrier, taken = self.carrier.act(self.env.state, context, self.generator)
+            self.model_steps += taken
+            return action
+        if self.leads and isinstance(self.mpc, MPC):
+            self.plan = self._guided(self.mpc, context)
+        else:
+            self.plan = self._planned(self.mpc, context)
+        return self.plan.actions[0].numpy().astype(np.float32)
+
+    def _context(self) -> Context:
+        event, dt = self.env.event, self.env.world.dt
+        if self.intention.attention is not None:
+            event = event.replace(attention=self.intention.attention)
+        return Context(event, self.steps * dt, dt)
+
+    def _planned(self, mpc: Planner, context: Context) -> Plan:
+        self._direct = self._counted(mpc, context, self._direct)
+        return self._direct
+
+    def _counted(self, mpc: Planner, context: Context, last: Plan | None) -> Plan:
+        plan = mpc.plan(self.env.state, context, self.generator, last)
+        self.model_steps += plan.model_steps
+        return plan
+
+    def _guided(self, mpc: MPC, context: Context) -> Plan:
+        """A plan of sampled actions, or one that follows what was found in the plane."""
+        if (self.steps - 1) % _EVERY == 0:
+            self.found = self._searched(context)
+            direct = self._planned(self._sampling(mpc, self.found), context)
+            self.follows = self.found.value < direct.cost + _MARGIN * (1 if self._still else -1)
+            return self._following(mpc, context, self.found) if self.follows else direct
+        if not self.follows or self.found is None:
+            return self._planned(self._sampling(mpc, self.found), context)
+        return self._following(mpc, context, self.found)
+
+    @property
+    def _still(self) -> bool:
+        """Whether only a state counts."""
+        return bool(self.env.world.frames == 1)
+
+    def _sampling(self, mpc: MPC, found: Found | None) -> MPC:
+        """The planner; of a place its noise shrinks with what a plan costs more than that."""
+        shrink = mpc.shrink
+        if found is None or shrink is None or not self._still:
+            return mpc
+        return replace(mpc, shrink=lambda cost: shrink(max(0.0, cost - found.value)))
+
+    def _following(self, mpc: MPC, context: Context, found: Found) -> Plan:
+        follower = replace(mpc, cost=Track(found.path), shrink=_CLOSELY, horizon=_AHEAD, knots=_KNOTS)
+        self._led = self._counted(follower, context, self._led)
+        return self._led
+
+    def _searched(self, context: Context) -> Found:
+        """A solution from here: a place, which is found once, or a path, which is mended as time goes on."""
+        if self._still:
+            return self.found or self._place(context)
+        samples, iterations = _FIRST if self.found is None else _LATER
+        finder = PathPlanner(self.intention.cost.value, samples=samples, iterations=iterations)
+        velocities = self.env.state.velocities[0, : self.env.world.width]
+        last = None if self.found is None else self.found.path
+        return Found(*finder.plan(context, velocities, self.generator, last))
+
+    def _place(self, context: Context) -> Found:
+        """Where everybody is to be, and what that would cost."""
+        goal = torch.as_tensor(np.asarray(self.intention.targets(context.event)), dtype=torch.float32)
+        now = torch.as_tensor(context.event.final, dtype=torch.float32)
+        there = Trajectory(
+            {"entities": torch.stack([now, goal])[None]}, torch.zeros(1, 1, 1), torch.ones(1) > 0
+        )
+        value = self.intention.cost.prepare(context).evaluate(there)[0, 0]
+        return Found(torch.stack([goal, goal]), float(value))
