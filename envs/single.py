@@ -15,7 +15,7 @@ from .state import Observation, World, take
 from .viewer import HeatMap, Viewer
 
 _AHEAD = 64
-"""Episodes drawn at once."""
+"""Most episodes drawn at once: as many as there have been, so that who needs few does not wait for many."""
 
 
 class ConceptEnv(gym.Env[Observation, np.ndarray]):
@@ -111,7 +111,7 @@ class ConceptEnv(gym.Env[Observation, np.ndarray]):
     def _next_state(self) -> Any:  # noqa: ANN401  (the world's state)
         """The state that the next episode starts in; they are drawn ahead, which is cheaper in batches."""
         if not self._ready:
-            ahead = np.arange(self._episode, self._episode + (1 if self._episode == 0 else _AHEAD))
+            ahead = self._episode + np.arange(min(max(self._episode, 1), _AHEAD))
             drawn = self.world.begin(episode_keys(np.repeat(self._key, len(ahead)), ahead))  # type: ignore[arg-type]
             self._ready = [take(drawn, slice(i, i + 1)) for i in reversed(range(len(ahead)))]
         return self._ready.pop()

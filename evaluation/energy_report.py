@@ -11,7 +11,8 @@ import numpy as np
 from tqdm import tqdm
 
 from ..concepts.model import ConceptModel
-from .energy_tables import FULL, TABLES, Row, Size, Table, timings
+from .energy_tables import FULL, TABLES, Row, Size, Table
+from .energy_times import timings
 from .keeping import kept
 from .speed import machine
 
