@@ -21,7 +21,9 @@ from ..concepts.event import Event
 from ..envs.single import ConceptEnv
 from .carrying import Carrier
 from .planning import MPC, ConceptCost, Context, Plan, Planner, shrinking
+from .planning.dynamics import ParticleDynamics
 from .planning.path import PathPlanner, Track
+from .planning.points import PointTracker, can_follow
 from .planning.trajectory import Trajectory
 
 _EVERY = 5
@@ -159,7 +161,12 @@ class Mission:
         return replace(mpc, shrink=lambda cost: shrink(max(0.0, cost - found.value)))
 
     def _following(self, mpc: MPC, context: Context, found: Found) -> Plan:
-        follower = replace(mpc, cost=Track(found.path), shrink=_CLOSELY, horizon=_AHEAD, knots=_KNOTS)
+        track, model = Track(found.path), mpc.models[0]
+        follower: Planner
+        if isinstance(model, ParticleDynamics) and can_follow(model.world):
+            follower = PointTracker(model, track)
+        else:
+            follower = replace(mpc, cost=track, shrink=_CLOSELY, horizon=_AHEAD, knots=_KNOTS)
         self._led = self._counted(follower, context, self._led)
         return self._led
 

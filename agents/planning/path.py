@@ -173,12 +173,15 @@ class Track:
         """Cost of each step, (K, H)."""
         if self.context is None:
             raise ValueError("call prepare(context) before evaluate: it says what time it is")
-        horizon = trajectory.actions.shape[1]
-        times = self.context.seconds + self.context.dt * torch.arange(1, horizon + 1)
-        place = (times / FRAME_SECONDS).clamp(max=len(self.path) - 1)
-        index = place.floor().long().clamp(max=len(self.path) - 2)
-        share = (place - index)[:, None, None]
-        wanted = self.path[index] * (1 - share) + self.path[index + 1] * share
+        wanted = self.places(self.context, trajectory.actions.shape[1])
         movable = torch.as_tensor(self.context.event.movable & self.context.event.present)
         away = torch.linalg.vector_norm(trajectory["entities"][:, 1:] - wanted, dim=-1)
         return away[..., movable].mean(-1)
+
+    def places(self, context: Context, horizon: int) -> Float[Tensor, "horizon n 2"]:
+        """Where everybody ought to be in the next steps, (H, N, 2)."""
+        times = context.seconds + context.dt * torch.arange(1, horizon + 1)
+        place = (times / FRAME_SECONDS).clamp(max=len(self.path) - 1)
+        index = place.floor().long().clamp(max=len(self.path) - 2)
+        share = (place - index)[:, None, None]
+        return self.path[index] * (1 - share) + self.path[index + 1] * share
