@@ -19,7 +19,7 @@ from .path import Track
 from .samplers import Distribution
 from .trajectory import Context
 
-_EFFORT = 1e-4
+_EFFORT = 3e-4
 
 
 def can_follow(world: object) -> bool:
@@ -45,7 +45,7 @@ class PointTracker:
     dynamics: ParticleDynamics
     track: Track
     horizon: int = 10
-    iterations: int = 80
+    iterations: int = 100
 
     def __post_init__(self) -> None:
         """Checks the world.
