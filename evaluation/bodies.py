@@ -42,8 +42,17 @@ BODIES: dict[str, Body] = {
     "arm, wall": Body("envs.arm.env:ArmEnv", {"plane": "wall"}),
     "planar": Body("envs.arm.env:ArmEnv", {"robot": "planar"}),
     "point": Body("envs.arm.env:ArmEnv", {"robot": "point"}),
+    "arm, randomised": Body("evaluation.bodies:randomised_arm", {}),
 }
 """All bodies."""
+
+
+def randomised_arm(task: Task, **more: object) -> ConceptEnv:
+    """The arm with other masses, friction and gains in every episode, and actions up to two steps late."""
+    from ..envs.arm.env import ArmEnv
+    from ..envs.arm.randomisation import Latency, friction, gains, masses
+
+    return ArmEnv(task, randomisation=(masses(), friction(), gains(), Latency()), **more)  # type: ignore[arg-type]
 
 
 def task_of(body: str, action: str, argument: str | None) -> Task | Concept:

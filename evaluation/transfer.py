@@ -23,24 +23,21 @@ from ..concepts.catalogue import CATALOGUE
 from ..concepts.concept import Concept
 from ..concepts.model import ConceptModel
 from ..concepts.task import Task, make_task, pairs
-from ..envs.arm.env import ArmEnv
-from ..envs.particle.env import ParticleEnv
-from ..envs.single import ConceptEnv
+from .bodies import make_body
 from .energy_report import weights_digest
 from .episodes import Summary, run_episode, summary
 from .keeping import kept
+from .reacher import reachable, reacher_episode
 
 FIRST_START = 1_000_000
 """Seed of the first start of an evaluation; planners were tuned with starts from 500,000 on."""
 
-BODIES: dict[str, Callable[[Task], ConceptEnv]] = {
-    "particle": ParticleEnv,
-    "arm": ArmEnv,
-    "arm, wall": lambda task: ArmEnv(task, plane="wall"),
-    "planar": lambda task: ArmEnv(task, robot="planar"),
-    "point": lambda task: ArmEnv(task, robot="point"),
-}
-"""What enacts a task."""
+ROBOTS = ("arm", "arm, wall", "planar", "point", "arm, randomised")
+STRANGER = "Reacher-v5"
+"""Somebody else's environment, see ``reacher``."""
+
+TABLES = ("particle", *ROBOTS, STRANGER, "held-out concepts", "held-out pairs")
+"""All tables: by body, and of what was held out."""
 
 AGENTS: dict[str, Callable[[ConceptModel], Agent]] = {
     "concept": concept_agent,
@@ -54,7 +51,7 @@ class Cell:
     """One cell of a table.
 
     Attributes:
-        body: A name in ``BODIES``.
+        body: A name in ``bodies.BODIES``, or that of the stranger.
         action: Name of the concept that is enacted.
         argument: Name of the concept that says about whom, or None.
         agent: A name in ``AGENTS``.
@@ -79,7 +76,10 @@ class Cell:
 
 def measure(cell: Cell, model: ConceptModel, starts: int, first: int = FIRST_START) -> Summary:
     """Runs the episodes of a cell."""
-    env, agent = BODIES[cell.body](cell.task), AGENTS[cell.agent](model)
+    if cell.body == STRANGER:
+        told = model if cell.agent == "concept" else None
+        return summary([reacher_episode(CATALOGUE[cell.action], told, first + i) for i in range(starts)])
+    env, agent = make_body(cell.body, cell.action, cell.argument), AGENTS[cell.agent](model)
     k = 0 if cell.agent == "oracle" else 5
     episodes = [run_episode(env, agent, first + index, k=k) for index in range(starts)]
     env.close()
@@ -88,6 +88,8 @@ def measure(cell: Cell, model: ConceptModel, starts: int, first: int = FIRST_STA
 
 def concepts_for(body: str, split: str) -> list[Concept]:
     """The concepts of a split that a body enacts, in the catalogue's order."""
+    if body == STRANGER:
+        return reachable() if split == "train" else []
     chosen = []
     for concept in CATALOGUE.values():
         part = concept.generation
@@ -95,7 +97,7 @@ def concepts_for(body: str, split: str) -> list[Concept]:
             continue
         if body != "particle" and part.actor == "pusher":
             continue
-        if body in ("arm, wall", "planar", "point") and part.actor != "agent":
+        if body in ("arm, wall", "planar", "point", "arm, randomised") and part.actor != "agent":
             continue
         chosen.append(concept)
     return chosen
@@ -108,7 +110,7 @@ def table_cells(table: str) -> list[Cell]:
         ValueError: There is no table of that name.
     """
     both = tuple(AGENTS)
-    if table in BODIES:
+    if table in ("particle", *ROBOTS, STRANGER):
         return [Cell(table, c.name, None, agent) for c in concepts_for(table, "train") for agent in both]
     if table == "held-out concepts":
         bodies = ("particle", "arm")
@@ -119,9 +121,6 @@ def table_cells(table: str) -> list[Cell]:
         some = chosen[:: max(1, len(chosen) // 24)]
         return [Cell("arm", t.action.name, t.argument.name, a) for t in some if t.argument for a in both]
     raise ValueError(f"there is no table {table!r}, only {TABLES}")
-
-
-TABLES = (*BODIES, "held-out concepts", "held-out pairs")
 
 
 def _worked(item: tuple[Cell, str, int, str]) -> tuple[Cell, dict[str, float | None]]:

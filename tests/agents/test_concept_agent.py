@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import conceptgym
-import gymnasium as gym
 import numpy as np
 import pytest
 import torch
 from conceptgym.agents.agent import Agent
 from conceptgym.agents.concept_agent import concept_agent
 from conceptgym.agents.mission import Found
-from conceptgym.agents.planning import MPC, Context, energy_cost, oracle_cost, shrinking
-from conceptgym.agents.planning.mujoco_dynamics import MujocoDynamics
+from conceptgym.agents.planning import MPC, Context, energy_cost
 from conceptgym.agents.planning.path import PathPlanner
 from conceptgym.agents.planning.trajectory import Trajectory
 from conceptgym.agents.planning_agent import ARM, PlanningAgent, Settings, oracle_agent
 from conceptgym.concepts import get, task
 from conceptgym.concepts.model import ConceptModel
 from conceptgym.envs.arm.env import ArmEnv
-from conceptgym.envs.arm.view import EntityView, Plane
 from conceptgym.envs.particle.env import ParticleEnv
 from conceptgym.envs.single import ConceptEnv
 from conceptgym.evaluation.episodes import run_episode, summary
@@ -175,34 +171,6 @@ def test_the_cost_of_a_place_does_not_depend_on_where_one_came_from(model: Conce
     rolled = Trajectory({"entities": places}, torch.zeros(16, 1, 2), torch.ones(16, dtype=torch.bool))
     cost = energy_cost(model, code).prepare(Context(event, 0.0, env.world.dt)).evaluate(rolled)[:, -1]
     assert float(cost[:8].max()) < 0.5 * float(cost[8:].min())
-
-
-@pytest.mark.parametrize("learned", (False, True))
-def test_somebody_elses_robot_enacts_a_concept(model: ConceptModel, learned: bool) -> None:
-    """Gymnasium's Reacher: "at" and "near", learned on particles, with its own model to plan with."""
-    env: Any = gym.make("Reacher-v5").unwrapped
-    view = EntityView(("fingertip", "target"), Plane((0.0, 0.0, 0.0), (0, 1), 0.22))
-    concept = get("near" if learned else "at")
-    cost = oracle_cost(concept)
-    if learned:
-        cost = energy_cost(model, model.infer(concept.demonstrations(5, 0, mode="generate")))
-    dynamics = MujocoDynamics(env.model, view, env.frame_skip)
-    mpc = MPC(dynamics, cost, horizon=15, knots=4, samples=48, shrink=shrinking(0.3))
-    for seed in range(1 if learned else 2):
-        env.reset(seed=seed)
-        plan, generator = None, torch.Generator().manual_seed(seed)
-        for index in range(40 if learned else 80):
-            event = view.event(
-                env.model, env.data, movable=["fingertip"], marker="fingertip", attention=["target"]
-            )
-            now = Context(event, index * dynamics.dt, dynamics.dt)
-            plan = mpc.plan(env.data, now, generator, plan)
-            env.step(dynamics.control(plan.actions[0].numpy()))
-        done = view.event(
-            env.model, env.data, movable=["fingertip"], marker="fingertip", attention=["target"]
-        )
-        part = concept.part("generate")
-        assert float(part.error(done)) <= part.tolerance
 
 
 def test_a_joint_concept_is_put_together_from_its_terms(model: ConceptModel) -> None:

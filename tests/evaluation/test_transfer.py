@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import conceptgym
 import numpy as np
 import pytest
 from conceptgym.agents.planning_agent import oracle_agent
+from conceptgym.concepts import get
 from conceptgym.concepts.release import WEIGHTS
 from conceptgym.envs.particle.env import ParticleEnv
+from conceptgym.evaluation.bodies import make_body
 from conceptgym.evaluation.episodes import Episode, run_episode, summary
+from conceptgym.evaluation.reacher import reacher_episode
 from conceptgym.evaluation.transfer import TABLES, Cell, evaluate_transfer, table_cells
 
 
@@ -70,3 +74,23 @@ def test_cells_are_kept_and_read_again(tmp_path: Path) -> None:
     assert "| 0% |" not in run(starts=1), "another number of starts is another cell"
     with pytest.raises(ValueError, match="no agents"):
         evaluate_transfer(WEIGHTS, tmp_path, agents=("ghost",))
+
+
+def test_somebody_elses_robot_enacts_a_concept() -> None:
+    """Gymnasium's Reacher: "at" by the true error, and "near" as it was learned on particles."""
+    told = [reacher_episode(get("at"), None, 500_000 + start) for start in range(2)]
+    assert all(one.success and one.once for one in told)
+    assert all(one.steps == 60 and one.first < 60 and one.model_steps == 60 * 48 * 8 for one in told)
+    learned = reacher_episode(get("near"), conceptgym.load_pretrained(), 500_000)
+    assert learned.success and 0 <= learned.residual < 0.1
+    missed = reacher_episode(get("far"), None, 500_000)
+    assert missed.once == (missed.first < 60)
+
+
+def test_a_randomised_arm_differs_from_start_to_start_and_is_still_commanded() -> None:
+    env = make_body("arm, randomised", "near")
+    env.reset(seed=0)
+    drawn = env.state.episode.drawn
+    env.reset(seed=1)
+    assert len(drawn.factors) >= 1 and not np.array_equal(drawn.factors, env.state.episode.drawn.factors)
+    assert run_episode(env, oracle_agent(), 500_000, k=0).success
