@@ -28,7 +28,8 @@ from .planning_agent import PlanningAgent, Settings
 UNDERSTOOD = 0.1
 """Mean energy of the demonstrations above which the agent says that it does not understand them."""
 
-_SEARCH = Search(steps=20)
+_SEARCH = Search(steps=50)
+"""Once an episode there is time for more steps than usual; see "How well it works"."""
 
 
 def concept_intention(
