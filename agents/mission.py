@@ -23,7 +23,7 @@ from .carrying import Carrier
 from .planning import MPC, ConceptCost, Context, Plan, Planner, shrinking
 from .planning.dynamics import ParticleDynamics
 from .planning.path import PathPlanner, Track
-from .planning.points import PointTracker, can_follow
+from .planning.points import PointTracker
 from .planning.trajectory import Trajectory
 
 _EVERY = 5
@@ -163,7 +163,7 @@ class Mission:
     def _following(self, mpc: MPC, context: Context, found: Found) -> Plan:
         track, model = Track(found.path), mpc.models[0]
         follower: Planner
-        if isinstance(model, ParticleDynamics) and can_follow(model.world):
+        if isinstance(model, ParticleDynamics):
             follower = PointTracker(model, track)
         else:
             follower = replace(mpc, cost=track, shrink=_CLOSELY, horizon=_AHEAD, knots=_KNOTS)

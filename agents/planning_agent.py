@@ -25,6 +25,7 @@ from .planning.dynamics import Dynamics, ParticleDynamics
 from .planning.gradient import GradientPlanner
 from .planning.ilqg import ILQG
 from .planning.linear import LinearArm, LinearParticles
+from .planning.points import can_follow
 from .planning.samplers import MPPI, Sampler
 from .planning.splines import Interpolation
 
@@ -43,7 +44,8 @@ class Settings:
         full: Mean cost of a step from which on the noise is full; below it shrinks in proportion.
         least: Smallest factor of the noise.
         planner: A name in ``PLANNERS``; what a sampler is told counts for "sampling" alone.
-        leads: Whether solutions are looked for in the concept plane and followed, see ``Mission``.
+        leads: Whether solutions are looked for in the concept plane and followed, see ``Mission``; not
+            among particles that touch, where a way may be barred.
     """
 
     sampler: Sampler = field(default_factory=lambda: MPPI(deviation=0.5, temperature=0.1))
@@ -178,7 +180,9 @@ class PlanningAgent:
         carrier = None
         if isinstance(env.world, ArmWorld) and env.world.kind == "suction":
             carrier = Carrier(ArmDynamics(env.world), intention.targets)
-        leads = self.settings is None or self.settings.leads
+        asked = self.settings is None or self.settings.leads
+        # A place says nothing of what is in the way.
+        leads = asked and (not isinstance(env.world, ParticleWorld) or can_follow(env.world))
         self.mission = Mission(env, intention, mpc, torch.Generator().manual_seed(seed), carrier, leads)
 
     def act(self, observation: Mapping[str, np.ndarray]) -> Float[np.ndarray, " action"]:
