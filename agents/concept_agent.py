@@ -58,12 +58,15 @@ def concept_intention(
             made = model.generate(doubled, code, search=_SEARCH, generator=generator)
             return np.asarray(made.final)
 
+        def draft(event: Event) -> np.ndarray:
+            return np.asarray(model.generate(event, code, generator=generator).positions)
+
         residual = max(float(code.residual[0]) for code in codes)
         info = {"residual": residual, "understood": residual <= UNDERSTOOD}
         # A state is judged as it is where no term is about the past, as the observation tells.
         forget = bool(task.action.terms) or not task.generation.history
         attention = np.max(masks, axis=0) if masks else None
-        return Intention(energy_cost(model, code, points, forget=forget), attention, targets, info)
+        return Intention(energy_cost(model, code, points, forget=forget), attention, targets, draft, info)
 
     return intend
 

@@ -3,14 +3,14 @@
 Sampled actions find the way to a solution, and tremble where they are there: their noise shrinks with
 the cost, and the least of a learned cost is not zero. So a solution is looked for in the concept plane
 first, where the cost is smooth in what it is a function of: a place, or a path where the concept has a course
-of time. It is followed unless actions that were sampled promise more.
+of time. A path is followed; a place is, too, unless actions that were sampled promise more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,15 +22,15 @@ from ..envs.single import ConceptEnv
 from .carrying import Carrier
 from .planning import MPC, ConceptCost, Context, Plan, Planner, shrinking
 from .planning.dynamics import ParticleDynamics
-from .planning.path import PathPlanner, Track
+from .planning.path import PathPlanner, Track, expected
 from .planning.points import PointTracker
 from .planning.trajectory import Trajectory
 
 _EVERY = 5
-"""Steps after which what is followed is compared with sampled actions, and a path is looked for anew."""
+"""Steps after which a place is compared with sampled actions, and a path is mended."""
 
 _MARGIN = 0.02
-"""By how much a path has to promise less than sampled actions, and these less than a place."""
+"""By how much sampled actions have to promise less than a place."""
 
 _CLOSELY = shrinking(0.2, 0.05)
 """Noise about what is followed, by the distance from it."""
@@ -38,8 +38,18 @@ _CLOSELY = shrinking(0.2, 0.05)
 _AHEAD, _KNOTS = 5, 2
 """Steps and knots of a plan that follows: what is to be done is clear, and short plans tremble less."""
 
-_FIRST, _LATER = (16, 45), (4, 10)
-"""Samples and iterations of the search for a path: the first, and those that begin with the last path."""
+
+class _Effort(NamedTuple):
+    """How hard a path is looked for; see ``PathPlanner``."""
+
+    samples: int
+    iterations: int
+    noise: float
+
+
+_FROM_NOTHING, _FROM_A_DRAFT, _MENDING = _Effort(16, 45, 0.15), _Effort(8, 20, 0.05), _Effort(1, 5, 0.0)
+"""Searches for a path. A learned energy is right about the paths that its sampler makes, and the farther
+one descends from there the less, so that little is searched where there is a draft, and little is mended."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +60,14 @@ class Intention:
         cost: What planning minimises.
         attention: Whom it is about, (N,); None leaves it as the scene says.
         targets: Finds places for the movable entities, from the present event to (N, 2).
+        draft: Draws a path, from an event in which nobody acts to (T+1, N, 2); None if nobody can.
         info: What the agent has to say.
     """
 
     cost: ConceptCost
     attention: Float[np.ndarray, " n"] | None
     targets: Callable[[Event], Float[np.ndarray, "n 2"]]
+    draft: Callable[[Event], Float[np.ndarray, "t1 n 2"]] | None = None
     info: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -138,25 +150,27 @@ class Mission:
         return plan
 
     def _guided(self, mpc: MPC, context: Context) -> Plan:
-        """A plan of sampled actions, or one that follows what was found in the plane."""
-        if (self.steps - 1) % _EVERY == 0:
-            self.found = self._searched(context)
-            direct = self._planned(self._sampling(mpc, self.found), context)
-            self.follows = self.found.value < direct.cost + _MARGIN * (1 if self._still else -1)
-            return self._following(mpc, context, self.found) if self.follows else direct
-        if not self.follows or self.found is None:
-            return self._planned(self._sampling(mpc, self.found), context)
-        return self._following(mpc, context, self.found)
+        """A plan that follows what was found in the plane, or one of sampled actions."""
+        found, due = self.found, (self.steps - 1) % _EVERY == 0
+        if found is None or due:
+            found = self.found = self._searched(context)
+        if self._still and (due or not self.follows):
+            direct = self._planned(self._sampling(mpc, found), context)
+            if due:
+                self.follows = found.value < direct.cost + _MARGIN
+            if not self.follows:
+                return direct
+        return self._following(mpc, context, found)
 
     @property
     def _still(self) -> bool:
         """Whether only a state counts."""
         return bool(self.env.world.frames == 1)
 
-    def _sampling(self, mpc: MPC, found: Found | None) -> MPC:
-        """The planner; of a place its noise shrinks with what a plan costs more than that."""
+    def _sampling(self, mpc: MPC, found: Found) -> MPC:
+        """The planner, whose noise shrinks with what a plan costs more than the place."""
         shrink = mpc.shrink
-        if found is None or shrink is None or not self._still:
+        if shrink is None:
             return mpc
         return replace(mpc, shrink=lambda cost: shrink(max(0.0, cost - found.value)))
 
@@ -174,10 +188,13 @@ class Mission:
         """A solution from here: a place, which is found once, or a path, which is mended as time goes on."""
         if self._still:
             return self.found or self._place(context)
-        samples, iterations = _FIRST if self.found is None else _LATER
-        finder = PathPlanner(self.intention.cost.value, samples=samples, iterations=iterations)
-        velocities = self.env.state.velocities[0, : self.env.world.width]
-        last = None if self.found is None else self.found.path
+        velocities, draft = self.env.state.velocities[0, : self.env.world.width], self.intention.draft
+        search, last = _MENDING, None if self.found is None else self.found.path
+        if last is None:
+            search = _FROM_NOTHING if draft is None else _FROM_A_DRAFT
+            drawn = None if draft is None else draft(expected(context, velocities))
+            last = None if drawn is None else torch.as_tensor(drawn, dtype=torch.float32)
+        finder = PathPlanner(self.intention.cost.value, **search._asdict())
         return Found(*finder.plan(context, velocities, self.generator, last))
 
     def _place(self, context: Context) -> Found:

@@ -262,6 +262,7 @@ class Weak:
         )
 
 
+# By the tables of the weights v3: other weights miss other targets.
 _FAINT = ("line", "l_shape", "rectangle", "triangle", "circle")
 _HARD = (
     "line",
@@ -278,7 +279,7 @@ _HARD = (
 
 
 def weak_groups() -> list[Weak]:
-    """What misses its target, by the tables above."""
+    """What misses its target, by the tables of the weights v3."""
     known = [concept for concept in CATALOGUE.values() if concept.split == "train"]
     held = static_modes("held_out")
     every = [t for t in pairs("held_out_pair") if t.action.name in _HARD]

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from ..concepts.catalogue import CATALOGUE
+from ..concepts.event import Event
 from ..concepts.model import ConceptModel, Search
 from ..concepts.task import Task
 
@@ -38,36 +39,24 @@ def timings(model: ConceptModel, repeats: int = 9) -> list[Timing]:
     pointed = near.sample(rng, 1000, 5, "identify")
     code = model.infer(shown[0])
     few = Search(steps=model.objective.inner_steps, particles=1)
-    jobs: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
-        "infer codes of five demonstrations": (lambda: model.infer(shown[0]), lambda: model.infer(shown)),
-        "generate, 5 steps": (
-            lambda: model.generate(scenes[:1], code, search=few),
-            lambda: model.generate(scenes, code, search=few),
-        ),
-        "generate, default search": (
-            lambda: model.generate(scenes[:1], code),
-            lambda: model.generate(scenes, code),
-        ),
-        "identify, 5 steps": (
-            lambda: model.identify(pointed[:1], code, search=few),
-            lambda: model.identify(pointed, code, search=few),
-        ),
-        "identify, default search": (
-            lambda: model.identify(pointed[:1], code),
-            lambda: model.identify(pointed, code),
-        ),
+    jobs: dict[str, tuple[Callable[[Event], object], Event]] = {
+        "infer codes of five demonstrations": (model.infer, shown),
+        "generate, 5 steps": (lambda batch: model.generate(batch, code, search=few), scenes),
+        "generate, default search": (lambda batch: model.generate(batch, code), scenes),
+        "identify, 5 steps": (lambda batch: model.identify(batch, code, search=few), pointed),
+        "identify, default search": (lambda batch: model.identify(batch, code), pointed),
     }
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     found = []
-    for what, (one, thousand) in jobs.items():
-        single = float(np.median([_seconds(one) for _ in range(repeats)]))
-        found.append(Timing(what, single, _seconds(thousand)))
+    for what, (job, batch) in jobs.items():
+        single = float(np.median([_seconds(job, batch[:1]) for _ in range(repeats)]))
+        found.append(Timing(what, single, _seconds(job, batch)))
     torch.set_num_threads(threads)
     return found
 
 
-def _seconds(job: Callable[[], object]) -> float:
+def _seconds(job: Callable[[Event], object], batch: Event) -> float:
     start = time.perf_counter()
-    job()
+    job(batch)
     return time.perf_counter() - start

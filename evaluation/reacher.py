@@ -9,10 +9,8 @@ import gymnasium as gym
 import numpy as np
 import torch
 
-from ..agents.agent import Given
 from ..agents.planning import MPC, ConceptCost, Context, Plan, energy_cost, oracle_cost, shrinking
 from ..agents.planning.mujoco_dynamics import MujocoDynamics
-from ..concepts.catalogue import CATALOGUE
 from ..concepts.concept import Concept
 from ..concepts.event import Event
 from ..concepts.model import ConceptModel
@@ -20,7 +18,7 @@ from ..envs.arm.view import EntityView, Plane
 from .episodes import Episode
 
 CONCEPTS = ("at", "near", "left_of", "right_of", "above", "below", "ring", "offset")
-"""What one agent can do with one other entity, a target on a disc of 0.2 m."""
+"""Names of what one agent can do with one other entity, a target on a disc of 0.2 m."""
 
 STEPS = 60
 """Of an episode, 0.02 s each; its own fifty are over in a second."""
@@ -35,7 +33,7 @@ def reacher_episode(concept: Concept, model: ConceptModel | None, start: int) ->
     """One episode: with the energy of five demonstrations of particles, or, without a model, the true error.
 
     Args:
-        concept: A name in ``CONCEPTS``.
+        concept: One of those in ``CONCEPTS``.
         model: The model.
         start: Seed of the start, and of the demonstrations.
     """
@@ -47,20 +45,20 @@ def reacher_episode(concept: Concept, model: ConceptModel | None, start: int) ->
     mpc = MPC(dynamics, cost, horizon=8, knots=2, samples=48, shrink=shrinking(0.3))
     plan: Plan | None = None
     generator, part = torch.Generator().manual_seed(start), concept.part("generate")
-    thought, latencies, errors, given = time.perf_counter() - begun, [], [], Given()
+    thought, latencies, errors, model_steps = time.perf_counter() - begun, [], [], 0
     for index in range(STEPS):
         begun = time.perf_counter()
         now = Context(_event(env), index * dynamics.dt, dynamics.dt)
         plan = mpc.plan(env.data, now, generator, plan)
         latencies.append(time.perf_counter() - begun + (thought if index == 0 else 0.0))
-        given = Given(model_steps=given.model_steps + plan.model_steps)
+        model_steps += plan.model_steps
         env.step(dynamics.control(plan.actions[0].numpy()))
         errors.append(float(part.error(_event(env))))
     env.close()
     good = np.array(errors) <= part.tolerance
     first = int(good.argmax()) + 1 if good.any() else STEPS
     return Episode(
-        bool(good[-HELD:].all()), bool(good.any()), errors[-1], STEPS, tuple(latencies), given.model_steps,
+        bool(good[-HELD:].all()), bool(good.any()), errors[-1], STEPS, tuple(latencies), model_steps,
         residual, first=first,
     )  # fmt: skip
 
@@ -74,8 +72,3 @@ def _cost(concept: Concept, model: ConceptModel | None, seed: int) -> tuple[Conc
 
 def _event(env: Any) -> Event:  # noqa: ANN401  (somebody else's environment)
     return _VIEW.event(env.model, env.data, movable=["fingertip"], marker="fingertip", attention=["target"])
-
-
-def reachable() -> list[Concept]:
-    """The concepts, from the catalogue."""
-    return [CATALOGUE[name] for name in CONCEPTS]

@@ -17,7 +17,7 @@ from gymnasium.error import ResetNeeded
 from jaxtyping import Float
 
 from ...concepts.energy.codes import ConceptCode
-from ...concepts.event import FRAME_SECONDS, Event
+from ...concepts.event import Event
 from ...concepts.joint import parted
 from ...concepts.model import Search
 from ...envs.identify import IdentifyWorld
@@ -25,6 +25,8 @@ from ...envs.single import ConceptEnv
 from ..agent import Agent, Given
 from ..lesson import Lesson, Track
 from ..mission import Intention
+from ..planning import Context
+from ..planning.path import expected
 from ..planning_agent import PlanningAgent, planner
 from .feed_forward import FeedForward
 from .few_shot import towards
@@ -35,8 +37,6 @@ WEIGHTS = Path(__file__).parent / "weights" / "conditional-v1.safetensors"
 
 _EVERY = 5
 """Steps after which a course of time is predicted anew."""
-
-_NOW = 1e-6
 
 
 @dataclass(frozen=True)
@@ -94,15 +94,12 @@ def whom(network: FeedForward, event: Event, code: ConceptCode) -> np.ndarray:
 
 
 def going_on(env: ConceptEnv) -> Event:
-    """The event so far, and then as if whoever is not moved here went on as now: the path planner's guess."""
-    event, frames = env.event, env.world.frames
-    if frames == 1:
+    """The event so far, and then as if nobody acted, see ``planning.path.expected``."""
+    event, world = env.event, env.world
+    if world.frames == 1:
         return event
-    ahead = np.arange(frames + 1) * FRAME_SECONDS - float(env.state.steps[0]) * env.world.dt
-    velocities = env.state.velocities[0, : len(event.present)] * ~event.movable[:, None]
-    guess = np.clip(event.positions[-1] + ahead[:, None, None] * velocities, -1, 1)
-    positions = np.where(ahead[:, None, None] > _NOW, guess, event.positions)
-    return event.replace(positions=positions.astype(event.positions.dtype))
+    now = Context(event, float(env.state.steps[0]) * world.dt, world.dt)
+    return expected(now, env.state.velocities[0, : len(event.present)])
 
 
 @dataclass(frozen=True)

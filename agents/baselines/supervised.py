@@ -39,7 +39,11 @@ class Dataset:
 
     def standardised(self, vector: np.ndarray) -> Float[Tensor, " obs"]:
         """An observation as those of the demonstrations are; what is far off all of them is drawn nearer."""
-        return ((torch.from_numpy(vector) - self.mean) / self.deviation).clamp(-_FARTHEST, _FARTHEST)
+        return _standardised(torch.from_numpy(vector), self.mean, self.deviation)
+
+
+def _standardised(observations: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
+    return ((observations - mean) / deviation).clamp(-_FARTHEST, _FARTHEST)
 
 
 def dataset(episodes: Sequence[EpisodeArrays], reading: Reading, horizon: int = 1) -> Dataset:
@@ -57,7 +61,8 @@ def dataset(episodes: Sequence[EpisodeArrays], reading: Reading, horizon: int = 
     mean, deviation = observations.mean(0), observations.std(0, unbiased=False)
     # What never varied says nothing; dividing by nearly nothing would blow it up when it does.
     deviation = torch.where(deviation < 1e-3, torch.ones_like(deviation), deviation)
-    return Dataset((observations - mean) / deviation, torch.from_numpy(np.stack(chunks)), mean, deviation)
+    seen_as = _standardised(observations, mean, deviation)
+    return Dataset(seen_as, torch.from_numpy(np.stack(chunks)), mean, deviation)
 
 
 def mlp(inputs: int, width: int, outputs: int, layers: int = 2) -> nn.Sequential:

@@ -1,7 +1,7 @@
 """Concepts with a course of time: first a path in the concept plane, then a plan that follows it.
 
 Sampling actions finds such paths only roughly, as all of a trajectory has to be right at once. The
-path itself is smooth in its cost, and descends by gradients; the planner then has an easy job.
+path itself is smooth in its cost, and descends by gradients of its steps; the planner then has an easy job.
 """
 
 from __future__ import annotations
@@ -19,6 +19,27 @@ from .adam import Adam
 from .trajectory import Context, Trajectory
 
 _SMOOTH = 1e-3
+_NOW = 1e-6
+
+
+def _ahead(context: Context) -> Float[np.ndarray, " t1"]:
+    """How far ahead each frame of an event is, in seconds; 0 for those that have been."""
+    ahead = np.arange(context.frames + 1) * FRAME_SECONDS - context.seconds
+    return np.where(ahead > _NOW, ahead, 0.0)
+
+
+def expected(context: Context, velocities: Float[np.ndarray, "n 2"]) -> Event:
+    """The event so far, and then as if whoever is moved here stood still, and all others went on as now.
+
+    Args:
+        context: Where things stand.
+        velocities: Of the entities now, units per second.
+    """
+    event, ahead = context.event, _ahead(context)
+    drift = velocities * ~(event.movable & event.present)[:, None]
+    guess = np.clip(event.positions[-1] + ahead[:, None, None] * drift, -1, 1)
+    positions = np.where(ahead[:, None, None] > 0, guess, event.positions)
+    return event.replace(positions=positions.astype(event.positions.dtype))
 
 
 @dataclass(frozen=True)
@@ -31,7 +52,7 @@ class PathPlanner:
         acceleration: Largest acceleration, in units of the plane per second squared; more of it costs.
         samples: K, paths that are followed at once.
         iterations: Steps downhill (Adam's, as in ``GradientPlanner``).
-        rate: Length of a step, in units of the plane.
+        rate: By how much a step changes at first, in units of the plane.
         noise: Deviation of the noise that tells the paths apart at first.
     """
 
@@ -40,7 +61,7 @@ class PathPlanner:
     acceleration: float = 3.0
     samples: int = 8
     iterations: int = 30
-    rate: float = 0.04
+    rate: float = 0.02
     noise: float = 0.15
 
     def plan(
@@ -67,25 +88,21 @@ class PathPlanner:
             row = int(values.argmin())
             if float(values[row]) < least:
                 best, least = rows[row].clone(), float(values[row])
-            adam, way = adam.moved(slope)
+            # Whoever steps aside takes the rest of the way along; a place alone is held back by the speed.
+            adam, way = adam.moved(torch.flip(torch.cumsum(torch.flip(slope, [1]), dim=1), [1]))
             rate = self.rate * (1 - index / (self.iterations + 1))
-            rows = self._limited(frame, rows - rate * way * frame.free)
+            rows = self._walked(frame, frame.steps(rows) - rate * way)
         return best, least
 
     def _frame(self, context: Context, velocities: np.ndarray, last: Tensor | None) -> _Frame:
-        event, count = context.event, context.frames
-        times = torch.arange(count + 1) * FRAME_SECONDS
+        event = context.event
+        path = torch.as_tensor(expected(context, velocities).positions, dtype=torch.float32)
         now = torch.as_tensor(np.asarray(event.positions[-1]), dtype=torch.float32)
-        past = torch.as_tensor(np.asarray(event.positions), dtype=torch.float32)
-        later = times > context.seconds + 1e-6
+        ahead = torch.as_tensor(_ahead(context), dtype=torch.float32)
         movable = torch.as_tensor(event.movable & event.present)
-        drift = torch.as_tensor(velocities, dtype=torch.float32) * ~movable[:, None]
-        ahead = (times - context.seconds).clamp(min=0)
-        guess = (now + ahead[:, None, None] * drift).clamp(-1, 1)
+        free = ((ahead > 0)[:, None] & movable)[..., None].float()
         if last is not None:
-            guess = torch.where(movable[:, None], last, guess)
-        path = torch.where(later[:, None, None], guess, past)
-        free = (later[:, None] & movable)[..., None].float()
+            path = torch.where(free > 0, last, path)
         return _Frame(context, path, now, free, ahead)
 
     def _explored(self, frame: _Frame, generator: torch.Generator) -> Float[Tensor, "k t1 n 2"]:
@@ -95,22 +112,15 @@ class PathPlanner:
         ways = torch.cumsum(steps, dim=1) / shape[1] ** 0.5
         noise = self.noise * ways
         noise[0] = 0.0
-        return self._limited(frame, frame.path + noise * frame.free)
+        return self._walked(frame, frame.steps(frame.path + noise * frame.free))
 
-    def _limited(self, frame: _Frame, rows: Tensor) -> Tensor:
-        """Paths that nobody has to run faster along than the speed allows."""
-        place, elapsed, parts = frame.now.expand(len(rows), -1, -1), torch.zeros(()), []
-        for index in range(rows.shape[1]):
-            reach = self.speed * (frame.ahead[index] - elapsed)
-            move = rows[:, index] - place
-            length = torch.linalg.vector_norm(move, dim=-1, keepdim=True)
-            near = place + move * (reach / length.clamp(min=1e-9)).clamp(max=1)
-            free = frame.free[index] > 0
-            row = torch.where(free, near.clamp(-1, 1), rows[:, index])
-            parts.append(row)
-            place = torch.where(free, row, place)
-            elapsed = torch.maximum(elapsed, frame.ahead[index])
-        return torch.stack(parts, dim=1)
+    def _walked(self, frame: _Frame, steps: Tensor) -> Tensor:
+        """The paths of steps, each as long as the speed allows, within the walls."""
+        reach = self.speed * torch.diff(frame.ahead, prepend=torch.zeros(1))[:, None, None]
+        length = torch.linalg.vector_norm(steps, dim=-1, keepdim=True)
+        allowed = steps * (reach / length.clamp(min=1e-9)).clamp(max=1) * frame.free
+        places = (frame.now + torch.cumsum(allowed, dim=1)).clamp(-1, 1)
+        return torch.where(frame.free > 0, places, frame.path)
 
     def _slope(self, frame: _Frame, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Values of the paths, (K,), and their slopes; bends that are too sharp cost."""
@@ -150,6 +160,12 @@ class _Frame:
     now: Tensor
     free: Tensor
     ahead: Tensor
+
+    def steps(self, rows: Float[Tensor, "k t1 n 2"]) -> Float[Tensor, "k t1 n 2"]:
+        """The steps of paths: to each free position from the one before it, or from now."""
+        before = torch.cat([self.now.expand(len(rows), 1, -1, -1), rows[:, :-1]], dim=1)
+        first = torch.cumsum(self.free, dim=0) <= 1
+        return (rows - torch.where(first, self.now, before)) * self.free
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,10 +12,11 @@ from conceptgym.agents.agent import Agent
 from conceptgym.agents.concept_agent import concept_agent
 from conceptgym.agents.mission import Found
 from conceptgym.agents.planning import MPC, Context, energy_cost
-from conceptgym.agents.planning.path import PathPlanner
+from conceptgym.agents.planning.path import PathPlanner, expected
 from conceptgym.agents.planning.trajectory import Trajectory
 from conceptgym.agents.planning_agent import ARM, PlanningAgent, Settings, oracle_agent
 from conceptgym.concepts import get, task
+from conceptgym.concepts.event import Event
 from conceptgym.concepts.model import ConceptModel
 from conceptgym.envs.arm.env import ArmEnv
 from conceptgym.envs.particle.env import ParticleEnv
@@ -151,6 +152,59 @@ def test_a_path_is_kept_to_the_speed_and_finds_an_orbit() -> None:
     assert speed.max() <= 1.0 + 1e-4
     np.testing.assert_allclose(path[0], env.event.positions[0], atol=1e-6)
     assert value < part.tolerance
+
+
+@pytest.mark.parametrize("name", ["approach", "follow", "guard"])
+def test_what_is_far_away_is_reached_in_time(name: str) -> None:
+    """The last places ask for something; all steps before them have to know."""
+    env = ParticleEnv(name)
+    part = env.world.task.generation
+    for seed in range(4):
+        env.reset(seed=500_000 + seed)
+        now = Context(env.event, 0.0, env.world.dt)
+        finder = PathPlanner(part.error, samples=16, iterations=45)
+        path, value = finder.plan(now, env.state.velocities[0], torch.Generator().manual_seed(0))
+        there = env.event.replace(positions=path.numpy().astype(env.event.positions.dtype))
+        assert value < part.tolerance
+        assert float(part.error(there)) < part.tolerance
+
+
+def test_nobody_is_expected_to_act() -> None:
+    env = ArmEnv("follow")
+    env.reset(seed=1)
+    event, velocities = env.event, env.state.velocities[0, : env.world.width]
+    ahead = expected(Context(event, 0.0, env.world.dt), velocities).positions - event.positions[0]
+    others = event.present & ~event.movable
+    assert (np.abs(velocities[others]).max(1) > 0.1).any()
+    np.testing.assert_allclose(ahead[:, event.movable], 0.0, atol=1e-6)
+    # Until they come to a wall, all others go on as now.
+    np.testing.assert_allclose(ahead[1, others], 0.25 * velocities[others], atol=1e-5)
+    later = expected(Context(event, 0.25 * env.world.frames, env.world.dt), velocities)
+    np.testing.assert_array_equal(later.positions, event.positions)
+
+
+def test_a_drafted_path_is_followed_and_mended_now_and_then(model: ConceptModel) -> None:
+    env, drafts = ParticleEnv("follow"), []
+    observation, _ = env.reset(seed=1)
+    agent = concept_agent(model)
+    agent.reset(env, env.demonstrations(5, 0), 0)
+    mission = agent.mission
+    assert mission is not None and mission.intention.draft is not None
+    draw = mission.intention.draft
+
+    def draft(event: Event) -> np.ndarray:
+        drafts.append(np.asarray(draw(event)))
+        return drafts[-1]
+
+    mission.intention = replace(mission.intention, draft=draft)
+    paths = []
+    for _ in range(6):
+        observation, *_ = env.step(agent.act(observation))
+        assert mission.found is not None
+        paths.append(mission.found.path)
+    assert len(drafts) == 1 and paths[0] is paths[4] and paths[5] is not paths[0]
+    assert float((paths[0] - torch.as_tensor(drafts[0])).abs().mean()) < 0.1
+    assert mission._direct is None, "actions were sampled although there is a path"
 
 
 def test_the_cost_of_a_place_does_not_depend_on_where_one_came_from(model: ConceptModel) -> None:
