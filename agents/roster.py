@@ -22,6 +22,7 @@ CONTESTANTS: dict[str, str] = {
     "chunked-cloning": "baselines.cloning:ChunkedCloning",
     "implicit-cloning": "baselines.cloning:ImplicitCloning",
     "diffusion": "baselines.cloning:DiffusionCloning",
+    "conditional": "baselines.conditional:Conditional",
     "gail": "baselines.adversarial:Adversarial",
     "ppo": "baselines.reinforcement:ppo",
     "sac": "baselines.reinforcement:sac",

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..agents.baselines.conditional import WEIGHTS
+from ..agents.baselines.feed_forward import FeedForward
 from ..concepts.catalogue import CATALOGUE
 from ..concepts.concept import Concept
 from ..concepts.event import MAX_ENTITIES
@@ -15,7 +17,7 @@ from ..concepts.sampling import ScenesTooRareError, least_entities, most_entitie
 from ..concepts.task import Task, pairs
 from .composition import FORMULAS, composition_cell
 from .energy_baselines import BASELINES, baseline_cell
-from .energy_cells import Protocol, Score, concept_cell, generation_cell, identification_cell
+from .energy_cells import Learner, Protocol, Score, concept_cell, generation_cell, identification_cell
 from .judgement import by_judgement
 
 LATE = ("temporal", "social")
@@ -203,14 +205,26 @@ def by_formula(model: ConceptModel, size: Size) -> Iterator[Row]:
 
 
 def by_baseline(model: ConceptModel, size: Size) -> Iterator[Row]:
-    """Success of baselines on the scenes of the first table."""
+    """Success of baselines on the same scenes, the shipped feed-forward network's among them."""
     for name in BASELINES:
-        for mode in ("generate", "identify"):
-            chosen = [concept for concept, own in static_modes() if own == mode]
+        for label, mode, chosen in groups():
             scores = (baseline_cell(name, concept, mode, size.shared()) for concept in chosen)
-            yield Row((name, mode), pooled(scores))
-    for row in over_static(model, size.shared()):
-        yield Row(("the energy", *row.labels), row.score)
+            yield Row((name, label), pooled(scores))
+    learners: dict[str, Learner] = {"feed-forward network": FeedForward.load(WEIGHTS)[0], "the energy": model}
+    for name, learner in learners.items():
+        for label, mode, chosen in groups():
+            told = (concept_cell(learner, concept, mode, size.shared()) for concept in chosen)
+            yield Row((name, label), pooled(told))
+
+
+def groups() -> list[tuple[str, str, list[Concept]]]:
+    """The known concepts by mode, and whether they have a course of time: label, mode, concepts."""
+    found = []
+    for late, label in ((False, "{}"), (True, "{}, over time")):
+        for mode in ("generate", "identify"):
+            known = [c for c in CATALOGUE.values() if c.split == "train" and mode in c.modes]
+            found.append((label.format(mode), mode, [c for c in known if (c.family in LATE) == late]))
+    return found
 
 
 def by_crossing(model: ConceptModel, size: Size) -> Iterator[Row]:

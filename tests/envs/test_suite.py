@@ -62,9 +62,9 @@ def test_every_concept_and_mode_has_its_id() -> None:
 
 @pytest.mark.parametrize("env_id", IDS)
 def test_gymnasium_checker_has_no_complaint(env_id: str) -> None:
-    # Each of these opens a renderer of its own, several times: three of the arm's 3D pictures will do.
-    flat_view = "/Arm" in env_id and env_id not in SHOWN
-    check_env(make(env_id, render_mode="rgb_array", **({"view": "concept"} if flat_view else {})))
+    # The checker opens renderers several times over: the arm's 3D pictures, and some others, will do.
+    drawn = env_id in SHOWN or ("/Arm" not in env_id and IDS.index(env_id) % 4 == 0)
+    check_env(make(env_id, render_mode="rgb_array"), skip_render_check=not drawn)
 
 
 @pytest.mark.parametrize("env_id", IDS[::3])

@@ -5,11 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import conceptgym
 import numpy as np
 import pytest
 import torch
 from conceptgym.agents.baselines import feed_forward
-from conceptgym.agents.baselines.conditional import Conditional, Follower, going_on
+from conceptgym.agents.baselines.conditional import WEIGHTS, Conditional, Follower, going_on
 from conceptgym.agents.baselines.feed_forward import FeedForward, trained
 from conceptgym.agents.lesson import Lesson
 from conceptgym.agents.mission import Intention
@@ -171,3 +172,13 @@ def test_other_files_are_refused(tmp_path: Path, network: FeedForward) -> None:
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(ValueError, match="no intact safetensors file"):
         FeedForward.load(path)
+
+
+def test_the_shipped_policy_is_not_smaller_than_the_energy_and_knows_its_concepts() -> None:
+    shipped, steps = FeedForward.load(WEIGHTS)
+    modules = (shipped.network, conceptgym.load_pretrained().networks)
+    sizes = [sum(p.numel() for p in module.parameters()) for module in modules]
+    assert 1.0 < sizes[0] / sizes[1] < 1.4 and steps == 16_000
+    protocol = Protocol(sets=40)
+    for name, mode in (("near", "generate"), ("follow", "generate"), ("closest", "identify")):
+        assert concept_cell(shipped, CATALOGUE[name], mode, protocol).rate > 0.8
