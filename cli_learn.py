@@ -158,12 +158,12 @@ def show(concept: str, out: Path, seed: int = 0, weights: Path | None = None, si
 
 
 def evaluate_planners(
-    out: Path = Path("out/planners.md"), weights: Path | None = None, energy: bool = True, starts: int = 20
+    out: Path = Path("out/planners"), weights: Path | None = None, energy: bool = True, starts: int = 20
 ) -> None:
-    """Compare the samplers of plans on particles, with and without a trap; prints a table, keeps it in --out.
+    """Tune and compare all planners on particles, with and without a trap; keeps each cell in --out.
 
     Args:
-        out: The table's file.
+        out: Folder for a JSON file of each cell, and the table as Markdown.
         weights: A safetensors file with its card beside it; by default the shipped one.
         energy: Whether to plan with the learned energy, too, and not with the true error alone.
         starts: Starts of a cell.
@@ -176,8 +176,9 @@ def evaluate_planners(
     from .evaluation.planner_table import planner_rows, planner_table
 
     torch.set_num_threads(1)
-    text = planner_table(planner_rows(ConceptModel.load(weights or WEIGHTS) if energy else None, starts))
-    with written_atomically(out) as temporary:
+    model = ConceptModel.load(weights or WEIGHTS) if energy else None
+    text = planner_table(planner_rows(model, out, starts))
+    with written_atomically(out / "table.md") as temporary:
         Path(temporary).write_text(text)
     print(text)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -183,6 +184,16 @@ class Summary:
     def interval(self) -> tuple[float, float]:
         """Wilson's 95% interval."""
         return wilson(self.hits, self.of)
+
+
+def stored(found: Summary) -> dict[str, float | None]:
+    """A summary as JSON has it, which knows no NaN."""
+    return {name: None if math.isnan(value) else value for name, value in asdict(found).items()}
+
+
+def restored(values: Mapping[str, float | None]) -> Summary:
+    """What ``stored`` made a dictionary of."""
+    return Summary(**{name: math.nan if value is None else value for name, value in values.items()})  # type: ignore[arg-type]
 
 
 def summary(episodes: Sequence[Episode]) -> Summary:

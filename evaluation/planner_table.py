@@ -1,13 +1,18 @@
 """Planners side by side: the same tasks, with and without a trap, with the true error or a learned energy.
 
-All samplers have the same deviation, knots and number of plans an action; none was tuned beyond that.
+Equal care: each planner has four settings to choose from, at each horizon, and takes the one that solves
+most of the same tuning starts; all of them roll out as many plans an action, but iLQG.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
 
 from ..agents.agent import Agent
 from ..agents.concept_agent import concept_agent
@@ -15,31 +20,46 @@ from ..agents.planning.samplers import CEM, ICEM, MPPI, PredictiveSampling
 from ..agents.planning_agent import Settings, oracle_agent
 from ..concepts.model import ConceptModel
 from ..envs.particle.env import ParticleEnv
-from .episodes import Summary, run_episode, summary
+from .episodes import Summary, restored, run_episode, stored, summary
+from .keeping import kept
 from .transfer import FIRST_START
 
-_NEAR, _FAR = 15, 40
+FIRST_TUNING = 500_000
+"""Seed of the first start that planners are tuned with."""
 
-SAMPLERS: dict[str, Settings] = {
-    "predictive": Settings(PredictiveSampling(deviation=0.5), knots=5, samples=128, leads=False),
-    "MPPI": Settings(MPPI(deviation=0.5, temperature=0.1), knots=5, samples=128, leads=False),
-    "CEM": Settings(CEM(deviation=0.5), knots=5, samples=64, iterations=2, leads=False),
-    "iCEM": Settings(ICEM(deviation=0.5), knots=5, samples=64, iterations=2, leads=False),
-    "gradient": Settings(knots=5, samples=8, iterations=15, planner="gradient"),
-    "iLQG": Settings(iterations=2, planner="ilqg"),
+_DEVIATIONS = (0.3, 0.5, 0.8, 1.2)
+
+
+def _by_noise(sampler: Any, samples: int, iterations: int) -> tuple[Settings, ...]:  # noqa: ANN401
+    return tuple(
+        Settings(
+            replace(sampler, deviation=deviation),
+            knots=5,
+            samples=samples,
+            iterations=iterations,
+            leads=False,
+        )
+        for deviation in _DEVIATIONS
+    )
+
+
+CHOICES: dict[str, tuple[Settings, ...]] = {
+    "predictive": _by_noise(PredictiveSampling(), 128, 1),
+    "MPPI": _by_noise(MPPI(temperature=0.1), 128, 1),
+    "CEM": _by_noise(CEM(), 64, 2),
+    "iCEM": _by_noise(ICEM(), 64, 2),
+    "gradient": tuple(
+        Settings(knots=5, samples=count, iterations=128 // count - 1, planner="gradient")
+        for count in (4, 8, 16, 32)
+    ),
+    "iLQG": tuple(Settings(iterations=count, planner="ilqg") for count in (1, 2, 4, 8)),
 }
-"""Planners on their own: samplers and gradients with 128 plans an action each; iLQG rolls out 21."""
+"""Planners on their own, with what they choose from: how far to look about, how to spend 128 plans an action,
+and, for iLQG, how often to linearise: 10 to 80 plans."""
 
 HORIZONS: dict[str, Callable[[Settings], Settings]] = {
-    "0.75 s": lambda settings: replace(settings, horizon=_NEAR),
-    "2 s": lambda settings: replace(
-        settings,
-        horizon=_FAR,
-        knots=6,
-        full=0.01,
-        least=1.0,
-        sampler=replace(settings.sampler, deviation=1.0),  # type: ignore[type-var]
-    ),
+    "0.75 s": lambda settings: replace(settings, horizon=15),
+    "2 s": lambda settings: replace(settings, horizon=40, knots=6, full=0.01, least=1.0),
 }
 """Short plans whose noise shrinks near the goal, and long plans whose noise does not."""
 
@@ -52,57 +72,118 @@ WORLDS: dict[str, Callable[[], ParticleEnv]] = {
 
 
 @dataclass(frozen=True)
-class PlannerRow:
+class PlannerCell:
     """One row of the table.
 
     Attributes:
         world: What is to be done.
-        sampler: Who samples.
+        planner: Who plans.
         horizon: How far plans reach.
         cost: "oracle" or "energy".
-        found: What came of it.
     """
 
     world: str
-    sampler: str
+    planner: str
     horizon: str
     cost: str
-    found: Summary
+
+    @property
+    def name(self) -> str:
+        """For files."""
+        parts = (self.world, self.planner, self.horizon, self.cost)
+        return "-".join(part.replace(", ", "_").replace(" ", "") for part in parts)
 
 
-def planner_rows(model: ConceptModel | None, starts: int) -> Iterator[PlannerRow]:
-    """Measures all planners; with the learned energy, too, where a model is given."""
-    for world, make in WORLDS.items():
-        for sampler, settings in SAMPLERS.items():
-            for horizon, stretched in HORIZONS.items():
-                agents: dict[str, Agent] = {"oracle": oracle_agent(stretched(settings))}
-                if model is not None:
-                    agents["energy"] = concept_agent(model, stretched(settings))
-                for cost, agent in agents.items():
-                    env = make()
-                    k = 5 if cost == "energy" else 0
-                    episodes = [run_episode(env, agent, FIRST_START + i, k=k) for i in range(starts)]
-                    yield PlannerRow(world, sampler, horizon, cost, summary(episodes))
+def told(settings: Settings) -> str:
+    """What was chosen, in words."""
+    if settings.planner == "ilqg":
+        return f"{settings.iterations} iterations"
+    if settings.planner == "gradient":
+        return f"{settings.samples} plans, {settings.iterations} steps"
+    return f"deviation {asdict(settings.sampler)['deviation']}"  # type: ignore[call-overload]
 
 
-def planner_table(rows: Iterator[PlannerRow]) -> str:
+def _solved(world: str, agent: Agent, first: int, starts: int, k: int) -> Summary:
+    env = WORLDS[world]()
+    found = summary([run_episode(env, agent, first + index, k=k) for index in range(starts)])
+    env.close()
+    return found
+
+
+def tuned(planner: str, horizon: str, folder: Path, starts: int) -> Settings:
+    """The planner's choice: most successes with the true error over all worlds, then fewest model steps.
+
+    Args:
+        planner: A name in ``CHOICES``.
+        horizon: A name in ``HORIZONS``.
+        folder: For a JSON file of the trials; what is there is read.
+        starts: Tuning starts of each world.
+    """
+    choices = [HORIZONS[horizon](settings) for settings in CHOICES[planner]]
+
+    def trial(settings: Settings) -> tuple[int, float]:
+        agent = oracle_agent(settings)
+        found = [_solved(world, agent, FIRST_TUNING, starts, 0) for world in WORLDS]
+        return sum(one.hits for one in found), sum(one.model_steps for one in found)
+
+    def make() -> dict[str, object]:
+        return {"trials": [[told(settings), *trial(settings)] for settings in choices]}
+
+    path = folder / f"tuned-{planner}-{horizon.replace(' ', '')}.json"
+    trials = kept(path, {"choices": [asdict(c) for c in choices], "starts": starts}, make)["trials"]
+    best = max(range(len(choices)), key=lambda index: (trials[index][1], -trials[index][2]))
+    return choices[best]
+
+
+def planner_rows(
+    model: ConceptModel | None, folder: Path, starts: int = 20, tuning: int = 8
+) -> Iterator[tuple[PlannerCell, Settings, Summary]]:
+    """Tunes and measures all planners; with the learned energy, too, where a model is given.
+
+    Args:
+        model: The model, or None.
+        folder: For one JSON file a cell; what is there is read.
+        starts: Starts of a cell, none of which was tuned with.
+        tuning: Tuning starts of each world and choice.
+    """
+    costs = ("oracle", "energy") if model is not None else ("oracle",)
+    chosen = {
+        (planner, horizon): tuned(planner, horizon, folder, tuning)
+        for planner in tqdm(CHOICES, desc="tuning", unit="planner", leave=False)
+        for horizon in HORIZONS
+    }
+    cells = [PlannerCell(w, p, h, c) for w in WORLDS for p in CHOICES for h in HORIZONS for c in costs]
+    for cell in tqdm(cells, desc="planners", unit="cell", leave=False):
+        settings = chosen[cell.planner, cell.horizon]
+        yield cell, settings, _measured(cell, settings, model, folder, starts)
+
+
+def _measured(
+    cell: PlannerCell, settings: Settings, model: ConceptModel | None, folder: Path, starts: int
+) -> Summary:
+    def make() -> dict[str, object]:
+        learned = model if cell.cost == "energy" else None
+        agent = oracle_agent(settings) if learned is None else concept_agent(learned, settings)
+        return {
+            "summary": stored(_solved(cell.world, agent, FIRST_START, starts, 0 if learned is None else 5))
+        }
+
+    weights = "" if model is None or cell.cost == "oracle" else model.digest
+    key = {"cell": asdict(cell), "settings": asdict(settings), "weights": weights, "starts": starts}
+    return restored(kept(folder / f"{cell.name}.json", key, make)["summary"])
+
+
+def planner_table(rows: Iterator[tuple[PlannerCell, Settings, Summary]]) -> str:
     """The rows as Markdown."""
     heads = (
-        "world",
-        "planner",
-        "horizon",
-        "cost",
-        "success",
-        "95% interval",
-        "ms a plan",
+        "world", "planner", "horizon", "chosen", "cost", "success", "95% interval", "ms a plan",
         "model steps an episode",
-    )
+    )  # fmt: skip
     lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
-    for row in rows:
-        one = row.found
+    for cell, settings, one in rows:
         low, high = one.interval
         parts = (
-            row.world, row.sampler, row.horizon, row.cost, f"{one.hits} of {one.of}",
+            cell.world, cell.planner, cell.horizon, told(settings), cell.cost, f"{one.hits} of {one.of}",
             f"{low:.0%} to {high:.0%}", f"{1000 * one.median:.1f}", f"{one.model_steps:,.0f}",
         )  # fmt: skip
         lines.append(f"| {' | '.join(parts)} |")

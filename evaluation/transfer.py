@@ -25,7 +25,7 @@ from ..concepts.model import ConceptModel
 from ..concepts.task import Task, make_task, pairs
 from .bodies import make_body
 from .energy_report import weights_digest
-from .episodes import Summary, run_episode, summary
+from .episodes import Summary, restored, run_episode, stored, summary
 from .keeping import kept
 from .reacher import CONCEPTS as REACHABLE
 from .reacher import reacher_episode
@@ -126,22 +126,16 @@ def table_cells(table: str) -> list[Cell]:
     raise ValueError(f"there is no table {table!r}, only {TABLES}")
 
 
-def _worked(item: tuple[Cell, str, int, str]) -> tuple[Cell, dict[str, float | None]]:
+def _worked(item: tuple[Cell, str, int, str]) -> tuple[Cell, Summary]:
     """One cell, from its file or measured now; in a process of its own."""
     torch.set_num_threads(1)
     cell, weights, starts, folder = item
 
     def make() -> dict[str, object]:
-        found = measure(cell, ConceptModel.load(weights), starts)
-        return {"cell": asdict(cell), "summary": _finite(asdict(found))}
+        return {"cell": asdict(cell), "summary": stored(measure(cell, ConceptModel.load(weights), starts))}
 
     path = Path(folder) / f"{cell.name}.json"
-    return cell, kept(path, _key(cell, weights, starts), make)["summary"]
-
-
-def _finite(values: dict[str, float]) -> dict[str, float | None]:
-    """Numbers as JSON has them, which knows no NaN."""
-    return {name: None if math.isnan(value) else value for name, value in values.items()}
+    return cell, restored(kept(path, _key(cell, weights, starts), make)["summary"])
 
 
 def _key(cell: Cell, weights: str, starts: int) -> str:
@@ -186,9 +180,7 @@ def evaluate_transfer(
     return "\n".join(parts)
 
 
-def _done(
-    work: list[tuple[Cell, str, int, str]], jobs: int, label: str
-) -> list[tuple[Cell, dict[str, float | None]]]:
+def _done(work: list[tuple[Cell, str, int, str]], jobs: int, label: str) -> list[tuple[Cell, Summary]]:
     if jobs == 1:
         return [_worked(item) for item in tqdm(work, desc=label, unit="cell", leave=False)]
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as executor:
@@ -196,14 +188,13 @@ def _done(
         return list(tqdm(found, total=len(work), desc=label, unit="cell", leave=False))
 
 
-def _markdown(found: list[tuple[Cell, dict[str, float | None]]]) -> str:
+def _markdown(found: list[tuple[Cell, Summary]]) -> str:
     heads = (
         "body", "task", "agent", "success", "95% interval", "starts", "steps", "median ms", "p95 ms",
         "model steps",
     )  # fmt: skip
     lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
-    for cell, values in found:
-        one = Summary(**{name: math.nan if value is None else value for name, value in values.items()})  # type: ignore[arg-type]
+    for cell, one in found:
         low, high = one.interval
         task = cell.action if cell.argument is None else f"{cell.action}({cell.argument})"
         steps = "" if math.isnan(one.steps) else f"{one.steps:.0f}"

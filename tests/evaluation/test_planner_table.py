@@ -1,26 +1,82 @@
-"""The planners' table: equal budgets, and what it says of a trap."""
+"""The planners' table: equal budgets and equal care, kept cells, and what it says."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from conceptgym.agents.planning_agent import Settings
 from conceptgym.evaluation import planner_table as table
-from conceptgym.evaluation.episodes import Episode, summary
+from conceptgym.evaluation.episodes import Episode, Summary, restored, stored, summary
+from conceptgym.evaluation.transfer import FIRST_START
+
+FOUND = summary([Episode(True, True, 0.0, 7, (0.01, 0.03), 128), Episode(False, True, 0.5, 9, (0.02,), 64)])
 
 
-def test_every_sampler_has_the_same_budget() -> None:
+def test_every_planner_has_the_same_budget_and_as_many_choices() -> None:
+    assert len({len(choices) for choices in table.CHOICES.values()}) == 1
     for stretched in table.HORIZONS.values():
         budgets = {
             (s.samples * (s.iterations + (s.planner == "gradient")), s.horizon, s.knots)
-            for s in map(stretched, table.SAMPLERS.values())
+            for choices in table.CHOICES.values()
+            for s in map(stretched, choices)
             if s.planner != "ilqg"  # which takes no samples
         }
         assert len(budgets) == 1
-    short, long = (stretched(table.SAMPLERS["MPPI"]) for stretched in table.HORIZONS.values())
+    short, long = (stretched(table.CHOICES["MPPI"][0]) for stretched in table.HORIZONS.values())
     assert short.horizon < long.horizon
+    for choices in table.CHOICES.values():
+        assert len({table.told(settings) for settings in choices}) == len(choices)
+
+
+def test_the_choice_is_that_which_solves_most_of_the_tuning_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Successes count first, model steps only between equals; what was tried is not tried again."""
+    asked: list[tuple[str, int]] = []
+    hits = {0.3: 1, 0.5: 2, 0.8: 2, 1.2: 0}
+
+    def solved(world: str, agent: Settings, first: int, starts: int, k: int) -> Summary:
+        deviation = agent.sampler.deviation  # type: ignore[attr-defined]
+        asked.append((world, first))
+        return replace(FOUND, hits=hits[deviation], model_steps=100.0 / deviation)
+
+    monkeypatch.setattr(table, "oracle_agent", lambda settings: settings)
+    monkeypatch.setattr(table, "_solved", solved)
+    for _ in range(2):
+        best = table.tuned("CEM", "0.75 s", tmp_path, 8)
+        assert table.told(best) == "deviation 0.8" and best.horizon == 15
+    assert len(asked) == 4 * len(table.WORLDS)
+    assert {first for _, first in asked} == {table.FIRST_TUNING}
+    assert table.FIRST_TUNING + 8 < FIRST_START
+
+
+def test_a_cell_is_kept_and_depends_on_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Settings] = []
+
+    def solved(world: str, agent: Settings, first: int, starts: int, k: int) -> Summary:
+        asked.append(agent)
+        assert (first, starts, k) == (FIRST_START, 2, 0)
+        return FOUND
+
+    monkeypatch.setattr(table, "oracle_agent", lambda settings: settings)
+    monkeypatch.setattr(table, "_solved", solved)
+    cell = table.PlannerCell("near, trap", "MPPI", "2 s", "oracle")
+    first, second = table.CHOICES["MPPI"][:2]
+    for settings in (first, first, second):
+        assert table._measured(cell, settings, None, tmp_path, 2).hits == FOUND.hits
+    assert asked == [first, second]
+
+
+def test_a_summary_survives_json() -> None:
+    none = summary([Episode(False, False, 1.0, 7, (0.01,), 128, float("nan"))])
+    assert stored(none)["residual"] is None and stored(none)["steps"] is None
+    assert str(restored(stored(none))) == str(none)
+    assert str(restored(stored(FOUND))) == str(FOUND)
 
 
 def test_the_table_says_what_was_measured() -> None:
-    found = summary(
-        [Episode(True, True, 0.0, 7, (0.01, 0.03), 128), Episode(False, True, 0.5, 9, (0.02,), 64)]
-    )
-    text = table.planner_table(iter([table.PlannerRow("near", "MPPI", "2 s", "oracle", found)]))
-    assert "| near | MPPI | 2 s | oracle | 1 of 2 | 9% to 91% | 20.0 | 96 |" in text
+    cell = table.PlannerCell("near", "MPPI", "2 s", "oracle")
+    text = table.planner_table(iter([(cell, table.CHOICES["MPPI"][1], FOUND)]))
+    assert "| near | MPPI | 2 s | deviation 0.5 | oracle | 1 of 2 | 9% to 91% | 20.0 | 96 |" in text
