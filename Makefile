@@ -4,13 +4,17 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
 
-.PHONY: demo test slow lint types docs bench clean
+.PHONY: demo test browser slow lint types docs bench clean
 
 demo: $(INSTALLED)
 	$(BIN)/conceptgym demo --out out
 
 test: $(INSTALLED) lint types
 	$(BIN)/python -m pytest -q -n 2
+
+# The board's page is tested in Debian's browser; without it these tests say so and are skipped.
+browser:
+	command -v chromedriver > /dev/null || (apt-get -qq update && apt-get -qq install -y chromium chromium-driver)
 
 slow: $(INSTALLED)
 	$(BIN)/python -m pytest -q -m slow

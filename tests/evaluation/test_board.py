@@ -44,7 +44,7 @@ def browser() -> Iterator[Any]:
     selenium = pytest.importorskip("selenium.webdriver", reason="needs selenium, of the extra dev")
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not (chromium and driver):
-        pytest.skip("needs chromium and chromium-driver: apt-get install chromium chromium-driver")
+        pytest.skip("needs chromium and chromium-driver: `make browser` installs Debian's")
     from selenium.webdriver.chrome.service import Service
 
     options = selenium.ChromeOptions()
