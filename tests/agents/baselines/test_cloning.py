@@ -46,6 +46,13 @@ def test_chunks_are_the_next_actions_and_the_last_one_goes_on() -> None:
     assert data.observations.mean(0).abs().max() < 1e-3
 
 
+def test_what_is_far_off_all_demonstrations_is_drawn_nearer() -> None:
+    data = dataset([recorded_episode(ParticleEnv("near"), 0)], Reading(0))
+    for share, wanted in ((3.0, 3.0), (1000.0, 10.0), (-1000.0, -10.0)):
+        seen = data.standardised((data.mean + share * data.deviation).numpy())
+        torch.testing.assert_close(seen, torch.full_like(seen, wanted), atol=1e-3, rtol=1e-3)
+
+
 @pytest.mark.parametrize(
     ("concept", "body"), [("between", "particle"), ("square", "particle"), ("near", "identify")]
 )

@@ -188,6 +188,18 @@ def test_linear_models_are_tangent_to_their_steps() -> None:
         torch.testing.assert_close(rise, by_action[0, :, 0], atol=2e-3, rtol=2e-2)
 
 
+@pytest.mark.parametrize("sign", (1.0, -1.0))
+def test_targets_of_the_linear_arm_stay_within_the_joints_limits(sign: float) -> None:
+    env = ArmEnv("near")
+    env.reset(seed=0)
+    model, joints = LinearArm(env.world), env.world.machine.joints
+    state = model.start(env.state)[None]
+    for _ in range(60):
+        state = model.step(state, torch.full((1, joints), sign, dtype=torch.float64))
+    low, high = env.world.machine.limits
+    np.testing.assert_allclose(state[0, 2 * joints :].numpy(), high if sign > 0 else low)
+
+
 def test_plans_depend_on_the_seed_alone_and_start_warm() -> None:
     env = ParticleEnv("near")
     env.reset(seed=0)
