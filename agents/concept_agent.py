@@ -29,7 +29,7 @@ UNDERSTOOD = 0.1
 """Mean energy of the demonstrations above which the agent says that it does not understand them."""
 
 _SEARCH = Search(steps=50)
-"""Once an episode there is time for more steps than usual; see "How well it works"."""
+"""For a place, once an episode, more than usual; a path gains nothing by more, see "How well it works"."""
 
 
 def concept_intention(

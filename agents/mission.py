@@ -47,9 +47,10 @@ class _Effort(NamedTuple):
     noise: float
 
 
-_FROM_NOTHING, _FROM_A_DRAFT, _MENDING = _Effort(16, 45, 0.15), _Effort(8, 20, 0.05), _Effort(1, 5, 0.0)
-"""Searches for a path. A learned energy is right about the paths that its sampler makes, and the farther
-one descends from there the less, so that little is searched where there is a draft, and little is mended."""
+_FROM_NOTHING, _AGAIN = _Effort(16, 45, 0.15), _Effort(4, 10, 0.15)
+_FROM_A_DRAFT, _MENDING = _Effort(8, 20, 0.05), _Effort(1, 5, 0.0)
+"""Searches for a path, the first and the later ones, without a draft and with one. A learned energy is right
+about the paths that its sampler makes, and less so the farther one descends from there."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ class Mission:
         model_steps: Steps of the model that were taken.
         plan: The last plan.
         found: The last solution that was found in the plane.
-        follows: Whether it is followed.
+        follows: Whether a place is followed; paths always are.
     """
 
     env: ConceptEnv
@@ -189,11 +190,13 @@ class Mission:
         if self._still:
             return self.found or self._place(context)
         velocities, draft = self.env.state.velocities[0, : self.env.world.width], self.intention.draft
-        search, last = _MENDING, None if self.found is None else self.found.path
-        if last is None:
-            search = _FROM_NOTHING if draft is None else _FROM_A_DRAFT
-            drawn = None if draft is None else draft(expected(context, velocities))
-            last = None if drawn is None else torch.as_tensor(drawn, dtype=torch.float32)
+        if self.found is not None:
+            search, last = _AGAIN if draft is None else _MENDING, self.found.path
+        elif draft is not None:
+            drawn = draft(expected(context, velocities))
+            search, last = _FROM_A_DRAFT, torch.as_tensor(drawn, dtype=torch.float32)
+        else:
+            search, last = _FROM_NOTHING, None
         finder = PathPlanner(self.intention.cost.value, **search._asdict())
         return Found(*finder.plan(context, velocities, self.generator, last))
 

@@ -46,7 +46,8 @@ def measured(model: ConceptModel, table: Table, size: Size, folder: Path, weight
         rows = [_cell(row) for row in tqdm(table.rows(model, size), desc=table.name, leave=False, unit="row")]
         return {"title": table.title, "columns": list(table.columns), "rows": rows}
 
-    key = {"weights": weights, "size": asdict(size), "protocol": PROTOCOL}
+    also = {} if table.depends is None else {"depends": table.depends()}
+    key = {"weights": weights, "size": asdict(size), "protocol": PROTOCOL, **also}
     return kept(folder / f"{table.name}.json", key, make)
 
 

@@ -71,12 +71,14 @@ class Table:
         title: Its heading.
         columns: Headings of the labels.
         rows: Makes the rows, one after the other.
+        depends: Says what else the rows depend on, so that they are measured anew when it changes.
     """
 
     name: str
     title: str
     columns: tuple[str, ...]
     rows: Callable[[ConceptModel, Size], Iterator[Row]]
+    depends: Callable[[], str] | None = None
 
 
 def pooled(scores: Iterable[Score]) -> Score:
@@ -353,6 +355,12 @@ TABLES: tuple[Table, ...] = (
     ),
     Table("remedies", "More at run time for what misses its target", ("group", "mode", "with"), by_remedy),
     Table("formulas", "Formulas of codes", ("formula",), by_formula),
-    Table("baselines", "Baselines on the same scenes", ("who", "mode"), by_baseline),
+    Table(
+        "baselines",
+        "Baselines on the same scenes",
+        ("who", "mode"),
+        by_baseline,
+        lambda: FeedForward.load(WEIGHTS)[0].digest,
+    ),
 )
 """All tables."""

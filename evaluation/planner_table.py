@@ -55,7 +55,7 @@ CHOICES: dict[str, tuple[Settings, ...]] = {
     "iLQG": tuple(Settings(iterations=count, planner="ilqg") for count in (1, 2, 4, 8)),
 }
 """Planners on their own, with what they choose from: how far to look about, how to spend 128 plans an action,
-and, for iLQG, how often to linearise: 10 to 80 plans."""
+and, for iLQG, how often to linearise: 11 to 81 plans."""
 
 HORIZONS: dict[str, Callable[[Settings], Settings]] = {
     "0.75 s": lambda settings: replace(settings, horizon=15),

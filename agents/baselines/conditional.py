@@ -165,5 +165,6 @@ class Follower:
         world = mission.env.world
         if world.frames > 1 and mission.steps and mission.steps % _EVERY == 0:
             mission.intention = self.inner.intend(mission.env, self._shown, 0)
+            mission.found = None  # the path of the last intention
             mission.mpc = planner(world, mission.intention.cost, self.inner.settings)
         return self.inner.act(observation)

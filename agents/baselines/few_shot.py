@@ -166,7 +166,10 @@ def towards(event: Event, aims: Float[np.ndarray, "t n 2"]) -> Intention:
         gap = ((event.positions[:, 1:] - wanted.to(event.positions)) ** 2).sum(-1) * free.to(event.positions)
         return torch.sqrt(gap.sum((1, 2)) / (free.sum() * gap.shape[1]) + 1e-8)
 
-    return Intention(ConceptCost(value), None, lambda event: aims[-1])
+    def draft(event: Event) -> np.ndarray:
+        return np.concatenate([event.positions[:1], aims])
+
+    return Intention(ConceptCost(value), None, lambda event: aims[-1], draft)
 
 
 def most_alike(env: ConceptEnv, demonstrations: Event | None, seed: int) -> Act:

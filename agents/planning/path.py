@@ -115,7 +115,10 @@ class PathPlanner:
         return self._walked(frame, frame.steps(frame.path + noise * frame.free))
 
     def _walked(self, frame: _Frame, steps: Tensor) -> Tensor:
-        """The paths of steps, each as long as the speed allows, within the walls."""
+        """The paths of steps, each as long as the speed allows, within the walls.
+
+        Where a step is cut, all that follows comes along.
+        """
         reach = self.speed * torch.diff(frame.ahead, prepend=torch.zeros(1))[:, None, None]
         length = torch.linalg.vector_norm(steps, dim=-1, keepdim=True)
         allowed = steps * (reach / length.clamp(min=1e-9)).clamp(max=1) * frame.free

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import conceptgym
+import numpy as np
 import pytest
 from conceptgym.agents.planning_agent import Settings
 from conceptgym.evaluation import planner_table as table
@@ -67,6 +69,25 @@ def test_a_cell_is_kept_and_depends_on_the_settings(tmp_path: Path, monkeypatch:
     for settings in (first, first, second):
         assert table._measured(cell, settings, None, tmp_path, 2).hits == FOUND.hits
     assert asked == [first, second]
+
+
+def test_all_cells_are_measured_with_both_costs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For good: one cheap planner, one world; other weights are measured anew."""
+    cheap = replace(table.CHOICES["MPPI"][1], samples=8)
+    monkeypatch.setattr(table, "CHOICES", {"MPPI": (cheap,)})
+    monkeypatch.setattr(table, "HORIZONS", {"0.75 s": lambda settings: settings})
+    monkeypatch.setattr(table, "WORLDS", {"near": table.WORLDS["near"]})
+    model = conceptgym.load_pretrained()
+    rows = list(table.planner_rows(model, tmp_path, starts=1, tuning=1))
+    assert [cell.cost for cell, *_ in rows] == ["oracle", "energy"]
+    assert all(settings == cheap and found.of == 1 for _, settings, found in rows)
+    assert np.isnan(rows[0][2].residual) and rows[1][2].residual >= 0
+    times = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    assert len(times) == 3
+    monkeypatch.setattr(type(model), "digest", "another")
+    list(table.planner_rows(model, tmp_path, starts=1, tuning=1))
+    changed = [path.name for path, time in times.items() if path.stat().st_mtime_ns != time]
+    assert changed == ["near-MPPI-0.75s-energy.json"]
 
 
 def test_a_summary_survives_json() -> None:
