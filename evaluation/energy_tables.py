@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import product
 
 import numpy as np
 
@@ -17,7 +19,7 @@ from ..concepts.sampling import ScenesTooRareError, least_entities, most_entitie
 from ..concepts.task import Task, pairs
 from .composition import FORMULAS, composition_cell
 from .energy_baselines import BASELINES, baseline_cell
-from .energy_cells import Learner, Protocol, Score, concept_cell, generation_cell, identification_cell
+from .energy_cells import Protocol, Score, concept_cell, generation_cell, identification_cell
 from .judgement import by_judgement
 
 LATE = ("temporal", "social")
@@ -103,11 +105,16 @@ def static_modes(split: str = "train") -> list[tuple[Concept, str]]:
     ]
 
 
+def known(mode: str, late: bool = False) -> list[Concept]:
+    """The concepts of the training split in a mode, without or with a course of time."""
+    trained = [concept for concept in CATALOGUE.values() if concept.split == "train"]
+    return [concept for concept in trained if mode in concept.modes and (concept.family in LATE) == late]
+
+
 def over_static(model: ConceptModel, protocol: Protocol) -> Iterator[Row]:
     """Pooled success over all concepts without a course of time, in each mode."""
     for mode in ("generate", "identify"):
-        chosen = [concept for concept, own in static_modes() if own == mode]
-        yield Row((mode,), pooled(concept_cell(model, concept, mode, protocol) for concept in chosen))
+        yield Row((mode,), pooled(concept_cell(model, concept, mode, protocol) for concept in known(mode)))
 
 
 def by_concept(split: str) -> Callable[[ConceptModel, Size], Iterator[Row]]:
@@ -162,7 +169,7 @@ def by_entities(model: ConceptModel, size: Size) -> Iterator[Row]:
     for low, high in ((3, 3), (4, 7), (8, 10), (12, 14)):
         protocol = replace(size.shared(), n_entities=(low, high))
         for mode in ("generate", "identify"):
-            able = [c for c, own in static_modes() if own == mode and _takes(c, mode, low, high)]
+            able = [c for c in known(mode) if _takes(c, mode, low, high)]
             score = pooled(concept_cell(model, concept, mode, protocol) for concept in able)
             yield Row((f"{low}-{high}", mode, str(len(able))), score)
 
@@ -208,30 +215,20 @@ def by_formula(model: ConceptModel, size: Size) -> Iterator[Row]:
 
 def by_baseline(model: ConceptModel, size: Size) -> Iterator[Row]:
     """Success of baselines on the same scenes, the shipped feed-forward network's among them."""
-    for name in BASELINES:
-        for label, mode, chosen in groups():
-            scores = (baseline_cell(name, concept, mode, size.shared()) for concept in chosen)
-            yield Row((name, label), pooled(scores))
-    learners: dict[str, Learner] = {"feed-forward network": FeedForward.load(WEIGHTS)[0], "the energy": model}
-    for name, learner in learners.items():
-        for label, mode, chosen in groups():
-            told = (concept_cell(learner, concept, mode, size.shared()) for concept in chosen)
-            yield Row((name, label), pooled(told))
-
-
-def groups() -> list[tuple[str, str, list[Concept]]]:
-    """The known concepts by mode, and whether they have a course of time: label, mode, concepts."""
-    found = []
-    for late, label in ((False, "{}"), (True, "{}, over time")):
-        for mode in ("generate", "identify"):
-            known = [c for c in CATALOGUE.values() if c.split == "train" and mode in c.modes]
-            found.append((label.format(mode), mode, [c for c in known if (c.family in LATE) == late]))
-    return found
+    measures: dict[str, Callable[[Concept, str, Protocol], Score]] = {
+        name: partial(baseline_cell, name) for name in BASELINES
+    }
+    measures["feed-forward network"] = partial(concept_cell, FeedForward.load(WEIGHTS)[0])
+    measures["the energy"] = partial(concept_cell, model)
+    for name, measure in measures.items():
+        for late, mode in product((False, True), ("generate", "identify")):
+            scores = (measure(concept, mode, size.shared()) for concept in known(mode, late))
+            yield Row((name, f"{mode}, over time" if late else mode), pooled(scores))
 
 
 def by_crossing(model: ConceptModel, size: Size) -> Iterator[Row]:
     """Success with codes that were inferred in the other mode, pooled over concepts with both modes."""
-    both = [concept for concept, mode in static_modes() if mode == "generate" and len(concept.modes) == 2]
+    both = [concept for concept in known("generate") if len(concept.modes) == 2]
     for shown in ("generate", "identify"):
         scores = (generation_cell(model, Task(c), size.shared(), shown) for c in both)
         yield Row((shown, "generate", str(len(both))), pooled(scores))
@@ -296,16 +293,13 @@ _HARD = (
 
 def weak_groups() -> list[Weak]:
     """What misses its target, by the tables of the weights v3."""
-    known = [concept for concept in CATALOGUE.values() if concept.split == "train"]
     held = static_modes("held_out")
     every = [t for t in pairs("held_out_pair") if t.action.name in _HARD]
-    crowded = [c for c, mode in static_modes() if mode == "generate" and _takes(c, mode, 12, 14)]
+    crowded = [c for c in known("generate") if _takes(c, "generate", 12, 14)]
     return [
-        Weak(
-            "arrangements", tuple(c for c in known if c.family == "arrangement" and c.generation), "generate"
-        ),
+        Weak("arrangements", tuple(c for c in known("generate") if c.family == "arrangement"), "generate"),
         Weak("offset", (CATALOGUE["offset"],), "generate"),
-        Weak("over time", tuple(c for c in known if c.family in LATE and c.generation), "generate"),
+        Weak("over time", tuple(known("generate", late=True)), "generate"),
         Weak("12 to 14 entities", tuple(crowded), "generate", (12, 14)),
         Weak("masks below 95%", tuple(CATALOGUE[name] for name in _FAINT), "identify"),
         Weak("held-out pairs below 85%", tuple(every[:: max(1, len(every) // 20)]), "generate"),

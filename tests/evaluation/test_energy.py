@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
 import conceptgym
 import numpy as np
 import pytest
 from conceptgym.concepts import CATALOGUE
 from conceptgym.concepts.model import ConceptModel
 from conceptgym.concepts.task import Task
+from conceptgym.evaluation import energy_tables
 from conceptgym.evaluation.composition import FORMULAS, Composite, _truth, composite_scenes
 from conceptgym.evaluation.energy_baselines import baseline_cell
 from conceptgym.evaluation.energy_cells import (
@@ -18,7 +23,8 @@ from conceptgym.evaluation.energy_cells import (
     entity_limits,
     generation_scenes_of,
 )
-from conceptgym.evaluation.energy_tables import pooled, static_modes
+from conceptgym.evaluation.energy_report import measured
+from conceptgym.evaluation.energy_tables import Size, Table, known, pooled, static_modes
 
 FEW = Protocol(sets=40)
 
@@ -86,3 +92,44 @@ def test_composite_scenes_are_not_solved_but_can_be(name: str) -> None:
         last = np.where(scene.marker[..., None], rng.uniform(-0.9, 0.9, (6, 1, 2)), scene.final)
         solved |= _truth(composite, scene.replace(positions=np.stack([scene.initial, last], 1)), masks)
     assert solved.all()
+
+
+def test_the_known_concepts_are_those_of_each_kind() -> None:
+    counts = {
+        (mode, late): len(known(mode, late)) for mode in ("generate", "identify") for late in (False, True)
+    }
+    trained = [concept for concept in CATALOGUE.values() if concept.split == "train"]
+    assert sum(counts.values()) == sum(len(concept.modes) for concept in trained)
+    assert {(concept, "generate") for concept in known("generate")} <= set(static_modes())
+    assert {concept.name for concept in known("identify", late=True)} == {
+        "still", "slow", "approach", "follow",
+    }  # fmt: skip
+
+
+def test_baselines_are_beside_the_feed_forward_network_and_the_energy(
+    model: ConceptModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    near = CATALOGUE["near"]
+    monkeypatch.setattr(energy_tables, "known", lambda mode, late: [CATALOGUE["follow"] if late else near])
+    rows = {row.labels: row.score for row in energy_tables.by_baseline(model, Size(pooled=20))}
+    for mode in ("generate", "identify"):
+        rates = [rows[who, mode].rate for who in ("random", "the energy", "descent on the true error")]
+        assert rates[0] < 0.5 < rates[1] <= rates[2] == 1.0
+        assert rows["feed-forward network", mode].rate > 0.5
+        assert rows["feed-forward network", f"{mode}, over time"].rate > 0.5
+    assert rows["the energy", "generate"].residual > 0 == rows["feed-forward network", "generate"].residual
+
+
+def test_a_table_is_measured_anew_when_what_it_depends_on_changes(
+    model: ConceptModel, tmp_path: Path
+) -> None:
+    said: list[str] = []
+
+    def rows(model: ConceptModel, size: Size) -> Iterator[energy_tables.Row]:
+        said.append("measured")
+        yield energy_tables.Row(("here",), Score(1, 2))
+
+    for weights, count in (("one", 1), ("one", 1), ("other", 2)):
+        table = Table("small", "Small", ("where",), rows, partial(str, weights))
+        assert measured(model, table, Size(), tmp_path, "energy")["rows"]
+        assert len(said) == count

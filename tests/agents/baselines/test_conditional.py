@@ -107,11 +107,20 @@ def test_it_goes_where_it_says(contestant: Conditional, concept: str) -> None:
     agent = contestant.learn(Lesson(lambda **more: make_body("particle", concept, None, **more), shown, 0))
     assert isinstance(agent, Follower) and isinstance(agent.inner, PlanningAgent)
     asked: list[int] = []
+    drawn: list[int] = []
     predict = agent.inner.intend
 
     def counted(env: ConceptEnv, demonstrations: Event | None, seed: int) -> Intention:
         asked.append(int(env.state.steps[0]))
-        return predict(env, demonstrations, seed)
+        intention = predict(env, demonstrations, seed)
+        draw = intention.draft
+        assert draw is not None
+
+        def draft(event: Event) -> np.ndarray:
+            drawn.append(asked[-1])
+            return draw(event)
+
+        return replace(intention, draft=draft)
 
     agent.inner.intend = counted
     before = after = 0.0
@@ -121,6 +130,7 @@ def test_it_goes_where_it_says(contestant: Conditional, concept: str) -> None:
         after += enact(env, agent, start, shown).error
     every = range(0, env.world.horizon, 5) if concept == "slow" else [0]
     assert asked == 3 * list(every), "a course of time is predicted anew, a place once"
+    assert drawn == (asked if concept == "slow" else []), "each path is the last prediction's"
     if concept == "at":
         assert after < 0.5 * before
     assert agent.given.demonstrations == 5 and agent.given.pretraining_steps == CONFIG.steps
