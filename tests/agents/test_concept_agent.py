@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import conceptgym
 import numpy as np
 import pytest
 import torch
+from conceptgym.agents import mission
 from conceptgym.agents.agent import Agent
 from conceptgym.agents.concept_agent import concept_agent
 from conceptgym.agents.mission import Found
@@ -208,6 +211,26 @@ def test_a_drafted_path_is_followed_and_mended_now_and_then(model: ConceptModel)
     assert len(drafts) == 1 and paths[0] is paths[4] and paths[5] is not paths[0]
     assert float((paths[0] - torch.as_tensor(drafts[0])).abs().mean()) < 0.1
     assert mission._direct is None, "actions were sampled although there is a path"
+
+
+def test_a_path_that_nobody_drew_is_looked_for_anew_and_not_mended_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The truth is right everywhere: what is known only near a draft does not hold for it."""
+    samples: list[int] = []
+
+    def counted(value: Callable[[Event], torch.Tensor], **effort: Any) -> PathPlanner:  # noqa: ANN401
+        samples.append(effort["samples"])
+        return PathPlanner(value, **effort)
+
+    monkeypatch.setattr(mission, "PathPlanner", counted)
+    env = ParticleEnv("follow")
+    observation, _ = env.reset(seed=1)
+    agent = oracle_agent()
+    agent.reset(env, None, 0)
+    for _ in range(11):
+        observation, *_ = env.step(agent.act(observation))
+    assert len(samples) == 3 and samples[0] > samples[1] == samples[2] > 1
 
 
 def test_the_cost_of_a_place_does_not_depend_on_where_one_came_from(model: ConceptModel) -> None:
