@@ -13,12 +13,15 @@ from torch import Tensor, nn
 
 from ..agents.planning import MPC, MPPI, Context, Cost, Trajectory
 from ..agents.planning.dynamics import check_fields
+from ..agents.planning.trajectory import finite_rows
 from ..agents.planning_agent import by_sampling, settings_for
 from ..concepts.catalogue import get
 from ..concepts.model import ConceptModel
 from ..envs.arm.env import ArmEnv
 
 SAMPLES, HORIZON, WIDTH = 512, 20, 128
+_BLOCK = 128
+"""Samples whose activations fit into a core's cache together."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class PointMass:
             now = moved(now, actions[:, index])
             path.append(now)
         states = torch.stack(path, dim=1)
-        return Trajectory({"state": states}, actions, torch.isfinite(states).flatten(1).all(1))
+        return Trajectory({"state": states}, actions, finite_rows(states))
 
 
 def moved(state: Tensor, action: Tensor) -> Tensor:
@@ -61,7 +64,8 @@ class NetworkCost:
 
     def evaluate(self, trajectory: Trajectory) -> Float[Tensor, "samples horizon"]:
         """Cost of each step, (K, H)."""
-        return energy(self.network, trajectory["state"][:, 1:])
+        blocks = trajectory["state"][:, 1:].split(_BLOCK)
+        return torch.cat([energy(self.network, states) for states in blocks])
 
 
 def energy(network: nn.Module, states: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .cost import Cost
-from .trajectory import Context, Trajectory
+from .trajectory import Context, Trajectory, finite_rows
 
 Entities: TypeAlias = Callable[[Tensor], Tensor]
 """Maps states, (K, X), to concept coordinates of all entities, (K, N, 2)."""
@@ -27,7 +27,7 @@ Entities: TypeAlias = Callable[[Tensor], Tensor]
 def _path(places: Float[Tensor, "k h n 2"], actions: Tensor, first: Tensor) -> Trajectory:
     """A trajectory through places, after the first."""
     entities = torch.cat([first, places], dim=1)
-    return Trajectory({"entities": entities}, actions, torch.isfinite(entities).flatten(1).all(1))
+    return Trajectory({"entities": entities}, actions, finite_rows(entities))
 
 
 def _now(context: Context, like: Tensor) -> Tensor:

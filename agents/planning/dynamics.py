@@ -13,7 +13,7 @@ from torch import Tensor
 from ...envs.particle import dynamics as kernel
 from ...envs.particle.dynamics import Bodies
 from ...envs.particle.world import ParticleState, ParticleWorld
-from .trajectory import Trajectory
+from .trajectory import Trajectory, finite_rows
 
 S = TypeVar("S", contravariant=True)
 
@@ -114,7 +114,7 @@ class ParticleDynamics:
             speeds.append(velocities + drift)
         width = world.width
         recorded = {"entities": torch.stack(places, 1)[:, :, :width], "velocities": torch.stack(speeds, 1)}
-        valid = torch.isfinite(recorded["entities"]).flatten(1).all(1)
+        valid = finite_rows(recorded["entities"])
         return Trajectory({name: recorded[name] for name in fields}, actions, valid)
 
     def _bound(self, state: ParticleState, samples: int) -> tuple[Bodies, Tensor, Tensor, Tensor]:

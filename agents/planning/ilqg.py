@@ -20,7 +20,7 @@ from .cost import Cost
 from .mpc import Plan
 from .samplers import Distribution
 from .splines import advance
-from .trajectory import Context, Trajectory
+from .trajectory import Context, Trajectory, finite_rows
 
 _LINE = 0.5 ** torch.arange(10, dtype=torch.float64)
 
@@ -158,7 +158,7 @@ class ILQG:
         path, acts = torch.stack(states, 1), torch.stack(done, 1)
         flat = self.dynamics.entities(path.flatten(0, 1))[0]
         places = flat.reshape(*path.shape[:2], *flat.shape[1:])
-        valid = torch.isfinite(places).flatten(1).all(1)
+        valid = finite_rows(places)
         told = Trajectory({"entities": places.float()}, acts.float(), valid)
         costs = told.charged(bound.evaluate(told)).double() + self.effort * (acts**2).sum((1, 2))
         best = int(costs.argmin())
