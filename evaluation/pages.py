@@ -1,7 +1,7 @@
 """Writes the generated pages of the documents: catalogue, one page a concept, rates, speed.
 
 ``python -m conceptgym.evaluation.pages docs`` measures everything anew (about five minutes), so no
-number in those pages was typed by hand.
+number in those pages was typed by hand; ``python -m conceptgym.evaluation.pages docs speed`` only the speed.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from tqdm import tqdm
 from ..concepts.catalogue import CATALOGUE
 from ..concepts.concept import FAMILIES, Concept, Identification, Mode
 from ..concepts.files import written_atomically
+from ..concepts.release import load_pretrained
 from ..concepts.sampling import least_entities, most_entities
 from ..concepts.task import pairs
 from ..envs.registration import identify_id, particle_id
 from ..envs.viewer import draw_event, save_gif, save_png
 from .demo import EIGHT, film, mosaic
+from .planner_speed import planner_page
 from .solvability import POLICIES, Rate, measure
 from .speed import Speed, env_speeds, machine, single
 
@@ -105,11 +107,11 @@ def rates_page(cells: list[Measured]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def speed_page(cells: list[Speed], peers: str) -> str:
-    """The page of speed."""
+def speed_page(cells: list[Speed], planners: str, peers: str) -> str:
+    """The page of speed: of the environments, of the planners, and of other libraries."""
     rows = [f"| {c.what} | {c.rows:,} | {c.median:,.0f} | {c.best:,.0f} |" for c in cells]
     lines = [
-        "# Speed of the environments",
+        "# Speed",
         "",
         "Produced by `make docs`; `conceptgym bench envs` prints the same table for your machine. Environment",
         "steps per second through Gymnasium's interface, resets, observations and rewards included: the median",
@@ -121,6 +123,13 @@ def speed_page(cells: list[Speed], peers: str) -> str:
         "| environment | rows | env-steps/s (median) | best window |",
         "|---|---:|---:|---:|",
         *rows,
+        "",
+        "## Planners",
+        "",
+        "`conceptgym bench planners`, with pytorch_mppi in the same run; its network is asked one step at a time,",
+        "ours in blocks of 128 samples. The arm plans with the shipped energy, as the concept agent does.",
+        "",
+        planners,
         "",
         "## Peers",
         "",
@@ -244,12 +253,17 @@ def write_pages(folder: Path, peers: Path = Path("bench/peers.md")) -> None:
     write(folder / "catalogue.md", catalogue_page())
     write(folder / "environments.md", environments_page())
     write(folder / "rates.md", rates_page(every))
+    write_speed(folder, peers)
+
+
+def write_speed(folder: Path, peers: Path = Path("bench/peers.md")) -> None:
+    """Measures environments and planners, and writes the page of speed."""
     table = peers.read_text() if peers.exists() else ""
-    write(
-        folder / "speed.md",
-        speed_page(list(tqdm(env_speeds(2.0), unit="cell")), table.partition("\n## Measured\n")[2]),
-    )
+    cells = list(tqdm(env_speeds(2.0), unit="cell"))
+    page = speed_page(cells, planner_page(load_pretrained()), table.partition("\n## Measured\n")[2])
+    write(folder / "speed.md", page)
 
 
 if __name__ == "__main__":
-    write_pages(Path(sys.argv[1] if len(sys.argv) > 1 else "docs"))
+    where = Path(sys.argv[1] if len(sys.argv) > 1 else "docs")
+    (write_speed if sys.argv[2:] == ["speed"] else write_pages)(where)

@@ -72,7 +72,7 @@ class Trajectory:
         return torch.where(self.valid, torch.nan_to_num(total, nan=torch.inf), torch.inf)
 
 
-def finite_rows(values: Float[Tensor, samples *rest]) -> Bool[Tensor, " samples"]:
+def finite_rows(values: Float[Tensor, samples * rest]) -> Bool[Tensor, " samples"]:
     """Which rows hold nothing but finite numbers, (K,); asked of their sums, which is much faster."""
     return torch.isfinite(values.flatten(1).sum(1))
 
