@@ -143,6 +143,23 @@ def leaderboard_collect(records: Path = Path("out/records"), rows: Path = ROWS) 
         print(f"{save_row(row, rows)}: {len(row.records)} cells, {row.failures} failed")
 
 
+def leaderboard_restore(rows: Path = ROWS, records: Path = Path("out/records")) -> int:
+    """Put the records of rows back, so that an evaluation goes on where they end.
+
+    Args:
+        rows: Folder of the rows.
+        records: Folder of the records; what is there already stays.
+    """
+    from .evaluation.leaderboard import rows_in
+    from .evaluation.rows import scatter
+
+    found, wrong = rows_in(rows)
+    print(f"{sum(scatter(row, records) for row in found)} records of {len(found)} rows")
+    for message in wrong:
+        print(f"left out: {message}")
+    return int(bool(wrong))
+
+
 def leaderboard_build(
     rows: Path = ROWS,
     out: Path = Path("docs/board/index.html"),
@@ -209,4 +226,7 @@ def tune(agent: str, trials: int, out: Path, seed: int) -> None:
 
 Commands = dict[str, Callable[..., Any]]
 SUITE: Commands = {"list": suite_list, "verify": suite_verify, "freeze": suite_freeze}
-LEADERBOARD: Commands = {"collect": leaderboard_collect, "film": leaderboard_film, "build": leaderboard_build}
+LEADERBOARD: Commands = {
+    "collect": leaderboard_collect, "restore": leaderboard_restore, "film": leaderboard_film,
+    "build": leaderboard_build,
+}  # fmt: skip

@@ -197,7 +197,8 @@ def evaluate_transfer(
     Args:
         out: Folder for a JSON file of each cell, and the tables as Markdown.
         weights: A safetensors file with its card beside it; by default the shipped one.
-        table: Only these tables: particle, arm, "arm, wall", planar, point, "arm, randomised", Reacher-v5
+        table: Only these tables: particle, arm, "arm, wall", planar, point, "arm, randomised", Reacher-v5,
+            "held-out concepts", "held-out pairs".
         concept: Only these actions.
         agent: Only these agents: concept, oracle.
         starts: Starts of a cell.

@@ -64,7 +64,7 @@ class NetworkCost:
 
     def evaluate(self, trajectory: Trajectory) -> Float[Tensor, "samples horizon"]:
         """Cost of each step, (K, H)."""
-        blocks = trajectory["state"][:, 1:].split(_BLOCK)
+        blocks = torch.split(trajectory["state"][:, 1:], _BLOCK)
         return torch.cat([energy(self.network, states) for states in blocks])
 
 

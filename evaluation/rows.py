@@ -11,8 +11,18 @@ from typing import Any
 import numpy as np
 
 from ..concepts.files import written_atomically
-from .records import Record, RecordError, check, digest, from_json, load_record, read_json, to_json
-from .runner import slug
+from .records import (
+    Record,
+    RecordError,
+    check,
+    digest,
+    from_json,
+    load_record,
+    read_json,
+    save_record,
+    to_json,
+)
+from .runner import records_of, slug
 from .statistics import bootstrap_interval, interquartile_mean, mean, noise_floor, wilson
 from .suites import FOLDER, Suite, load_suite
 
@@ -199,6 +209,23 @@ def load_row(path: Path, suites: Path = FOLDER) -> Row:
     if len(rows) != 1:
         raise RecordError(f"{path} holds {len(rows)} rows, expected one")
     return rows[0]
+
+
+def scatter(row: Row, out: Path) -> int:
+    """Puts the records of a row back where an evaluation looks for them; what is there already stays.
+
+    Args:
+        row: The row.
+        out: Folder of the records.
+
+    Returns:
+        How many were written.
+    """
+    folder = records_of(out, row.suite, str(row.agent["name"]))
+    missing = [record for record in row.records if not (folder / f"{record.key}.json").exists()]
+    for record in missing:
+        save_record(record, folder)
+    return len(missing)
 
 
 def film_path(row: Row, films: Path) -> Path:

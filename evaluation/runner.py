@@ -107,6 +107,11 @@ def cells_of(
     ]
 
 
+def records_of(out: Path, suite: Suite, name: str) -> Path:
+    """Where the records of an agent in a suite lie."""
+    return out / f"{suite.name}-v{suite.version}" / slug(name)
+
+
 def identity(cell: Cell, suite: Suite, contestant: Contestant) -> dict[str, Any]:
     """What the results of a cell depend on, with its key."""
     item = suite.items[cell.item]
@@ -136,7 +141,7 @@ def run_cell(cell: Cell, again: bool = False) -> Record:
     """
     suite, contestant = load_suite(cell.suite, Path(cell.suites), cell.version), roster.find(cell.agent)
     told = identity(cell, suite, contestant)
-    folder = Path(cell.out) / f"{suite.name}-v{suite.version}" / slug(contestant.name)
+    folder = records_of(Path(cell.out), suite, contestant.name)
     path = folder / f"{told['key']}.json"
     if path.exists() and not again:
         known = load_record(path)

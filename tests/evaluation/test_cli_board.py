@@ -46,3 +46,24 @@ def test_from_evaluation_to_the_page(tmp_path: Path, capsys: pytest.CaptureFixtu
     one = rows / "smoke-v1--nearest-replay.json"
     assert main(["verify", str(one), "--share", "0.5"]) == 0
     assert "2 of 2 cells match" in capsys.readouterr().out
+
+
+def test_an_evaluation_goes_on_where_committed_rows_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second, rows = tmp_path / "first", tmp_path / "second", tmp_path / "rows"
+    words = ["evaluate", "agent", "idle", "--suite", "smoke", "--seeds", "1", "--out"]
+    assert main([*words, str(first)]) == 0
+    assert main(["leaderboard", "collect", "--records", str(first), "--rows", str(rows)]) == 0
+    assert main(["leaderboard", "restore", "--records", str(second), "--rows", str(rows)]) == 0
+    assert "3 records of 1 rows" in capsys.readouterr().out
+    found = {path: path.stat().st_mtime_ns for path in second.rglob("*.json")}
+    assert {path.relative_to(second) for path in found} == {
+        p.relative_to(first) for p in first.rglob("*.json")
+    }
+    assert main([*words, str(second)]) == 0
+    assert found == {path: path.stat().st_mtime_ns for path in second.rglob("*.json")}, "nothing ran again"
+    (next(iter(found))).unlink()
+    capsys.readouterr()
+    assert main(["leaderboard", "restore", "--records", str(second), "--rows", str(rows)]) == 0
+    assert "1 records of 1 rows" in capsys.readouterr().out
