@@ -2,8 +2,9 @@
 
 Scenes are sets: their slots mean nothing. A perceptron that has to find the attended among them needs
 orders of magnitude more steps, so that every learned baseline sees them sorted, and relative to the
-marked entity where there is one. Colours and sizes are left out where the task does not depend on them:
-constant for an episode, they would be learned by heart. Actions that belong to entities are sorted back.
+marked entity where there is one. What the task does not depend on is left out, colours and sizes, or where
+those are who are neither attended nor move: constant for an episode, it would be learned by heart. Actions
+that belong to entities are sorted back.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ _ENTITIES = (
 LOOKS = ("colors", "sizes")
 """Observations of what entities look like."""
 
+_PLACES = ("positions", "velocities", "present", "history")
+"""Observations of where entities are."""
+
 _SEEN = 10.0
 
 
@@ -42,14 +46,27 @@ def order_of(observation: Mapping[str, np.ndarray]) -> Int[np.ndarray, " bodies"
     return np.lexsort((places[:, 1], places[:, 0], rank))
 
 
-def looks_matter(world: World[Any]) -> bool:
-    """Whether a task depends on colours or sizes: it is not told whom it is about, or its error does."""
-    space, part = world.observation_space, world.task.generation
-    if "attention" not in space.spaces or part is None:
-        return True
-    event = world.task.sample(np.random.default_rng(0), 32)
-    other = event.replace(colors=event.colors[..., ::-1].copy(), sizes=event.sizes[..., ::-1].copy())
-    return not np.allclose(part.error(event), part.error(other))
+def concerned(attention: np.ndarray, marker: np.ndarray, movable: np.ndarray) -> np.ndarray:
+    """Who is attended, marked, or moves, (..., N)."""
+    return (np.asarray(attention) > 0) | (np.asarray(marker) > 0) | (np.asarray(movable) > 0)
+
+
+def what_matters(world: World[Any]) -> tuple[bool, bool]:
+    """Whether a task depends on colours or sizes, and on the places of those it does not concern.
+
+    Both where nobody is told whom it is about; else its error is asked.
+    """
+    part = world.task.generation
+    if "attention" not in world.observation_space.spaces or part is None:
+        return True, True
+    rng = np.random.default_rng(0)
+    event = world.task.sample(rng, 32)
+    looks = event.replace(colors=event.colors[..., ::-1].copy(), sizes=event.sizes[..., ::-1].copy())
+    others = ~concerned(event.attention, event.marker, event.movable)
+    away = rng.normal(size=event.positions.shape) * others[:, None, :, None]
+    places = event.replace(positions=(event.positions + away).astype(event.positions.dtype))
+    error = part.error(event)
+    return not np.allclose(error, part.error(looks)), not np.allclose(error, part.error(places))
 
 
 @dataclass(frozen=True)
@@ -59,10 +76,12 @@ class Reading:
     Attributes:
         each: Numbers of an action that belong to each entity; 0 where an action is not about entities.
         looks: Whether it sees colours and sizes.
+        others: Whether it sees where those are whom the task does not concern.
     """
 
     each: int
     looks: bool = True
+    others: bool = True
 
     @staticmethod
     def of(world: World[Any]) -> Reading:
@@ -70,13 +89,13 @@ class Reading:
         observation, action = world.observation_space, world.action_space
         bodies, size = observation["positions"].shape[0], action.shape[0]  # type: ignore[index]
         entitywise = size in (bodies, 2 * bodies) and "joints" not in observation.spaces
-        return Reading(size // bodies if entitywise else 0, looks_matter(world))
+        return Reading(size // bodies if entitywise else 0, *what_matters(world))
 
     def vector(
         self, observation: Mapping[str, np.ndarray], order: np.ndarray
     ) -> Float[np.ndarray, " features"]:
         """An observation as one vector, in an order; places relative to the first entity, and its own."""
-        parts = []
+        parts, observation = [], observation if self.others else _without_others(observation)
         for name in sorted(observation):
             if name in LOOKS and not self.looks:
                 continue
@@ -102,6 +121,16 @@ class Reading:
     def restored(self, actions: np.ndarray, order: np.ndarray) -> np.ndarray:
         """Actions in an order, (..., A), as the environment has them."""
         return self.sorted(actions, np.argsort(order))
+
+
+def _without_others(observation: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """An observation in which those whom the task does not concern are not there."""
+    known = concerned(*(observation[name] for name in ("attention", "marker", "movable")))
+    told = dict(observation)
+    for name in _PLACES:
+        if name in told:
+            told[name] = np.where(known if told[name].ndim == 1 else known[:, None], told[name], 0)
+    return told
 
 
 class Canonical(gym.Wrapper[Any, Any, Any, Any]):

@@ -94,6 +94,37 @@ def test_looks_are_seen_where_the_task_depends_on_them(
     assert Reading.of(world).looks == looks
 
 
+@pytest.mark.parametrize(
+    ("concept", "argument", "body", "others"),
+    [
+        ("between", None, "particle", False),
+        ("move_to_closest", None, "particle", False),
+        ("near", "red", "particle", True),
+        ("near", "closest", "particle", True),
+        ("red", None, "identify", True),
+        ("follow", None, "arm", False),
+    ],
+)
+def test_others_are_seen_where_the_task_depends_on_them(
+    concept: str, argument: str | None, body: str, others: bool
+) -> None:
+    env = make_body(body, concept, argument)
+    reading = Reading.of(env.world)
+    assert reading.others == others
+    for start in range(5):
+        seen, _ = env.reset(seed=start)
+        strangers = seen["present"] > 0
+        for name in ("attention", "marker", "movable"):
+            strangers &= seen.get(name, np.zeros_like(strangers)) == 0
+        if not strangers.any():
+            continue
+        moved = dict(seen, positions=seen["positions"] + 0.3 * strangers[:, None].astype(np.float32))
+        one, two = (reading.vector(each, order_of(seen)) for each in (seen, moved))
+        assert np.array_equal(one, two) != others
+        return
+    raise AssertionError("no start has an entity that the task does not concern")
+
+
 def policy(execute: int, ensemble: float) -> tuple[PolicyAgent, list[int]]:
     """Chunks of three that say when they were asked for: 0.1, 0.2, ... and a step more for later actions."""
     asked: list[int] = []
