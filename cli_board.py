@@ -137,9 +137,17 @@ def leaderboard_collect(records: Path = Path("out/records"), rows: Path = ROWS) 
         records: Folder of the records.
         rows: Folder of the rows.
     """
-    from .evaluation.rows import collected, records_in, save_row
+    from .evaluation.rows import collected, records_in, row_path, save_row
 
-    for row in collected(records_in(records)):
+    found = collected(records_in(records))
+    paths = [row_path(row, rows) for row in found]
+    twice = sorted({str(path) for path in paths if paths.count(path) > 1})
+    if twice:
+        raise ValueError(
+            f"several configurations would be one file, {', '.join(twice)}: "
+            "remove the records of those that are not wanted, or give them other names"
+        )
+    for row in found:
         print(f"{save_row(row, rows)}: {len(row.records)} cells, {row.failures} failed")
 
 

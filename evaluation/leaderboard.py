@@ -6,16 +6,16 @@ import base64
 import hashlib
 import json
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..concepts.files import written_atomically
+from .comparison import against, learning
 from .records import RecordError
-from .rows import Row, film_path, load_row, summary
-from .runner import slug
+from .rows import Row, film_path, load_row, row_path, summary
 from .suites import FOLDER
 
 _PARTS = Path(__file__).parent / "board"
@@ -37,16 +37,24 @@ def _source_hash(text: str) -> str:
 def commands(row: Row) -> dict[str, str]:
     """How a row is run again, and how it is checked."""
     source, name = shlex.quote(str(row.agent["source"])), row.suite.name
-    path = f"docs/board/rows/{name}-v{row.suite.version}--{slug(str(row.agent['name']))}.json"
+    path = row_path(row, Path("docs/board/rows"))
     return {
         "command": f"conceptgym evaluate agent {source} --suite {name} --seeds {max(row.replicates, 1)}",
         "check": f"conceptgym verify {path}",
     }
 
 
-def entry(row: Row, films: Path | None = None) -> dict[str, Any]:
-    """What the page knows of a row."""
+def entry(row: Row, films: Path | None = None, rows: Sequence[Row] = ()) -> dict[str, Any]:
+    """What the page knows of a row.
+
+    Args:
+        row: The row.
+        films: Folder of the films.
+        rows: All rows, which it is compared with.
+    """
     told = summary(row, np.random.default_rng(_SEED)) | commands(row)
+    told["against"] = against(row, rows, np.random.default_rng(_SEED))
+    told["curves"] = learning(row, rows, np.random.default_rng(_SEED))
     film = films and film_path(row, films)
     if film and film.is_file() and film.stat().st_size <= _LARGEST_FILM:
         told["film"] = "data:image/gif;base64," + base64.b64encode(film.read_bytes()).decode()
@@ -92,7 +100,8 @@ def rows_in(folder: Path, suites: Path = FOLDER) -> tuple[list[Row], list[str]]:
 
 def build(rows: Iterable[Row], target: Path, films: Path | None = None) -> Path:
     """Writes the page, atomically."""
-    text = page(entry(row, films) for row in rows)
+    every = list(rows)
+    text = page(entry(row, films, every) for row in every)
     with written_atomically(target) as temporary:
         Path(temporary).write_text(text, encoding="utf-8")
     return target

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..concepts.files import written_atomically
+from .packing import packed, unpacked
 from .records import (
+    Outcome,
     Record,
     RecordError,
-    check,
     digest,
     from_json,
     load_record,
@@ -49,37 +51,51 @@ class Row:
     @property
     def replicates(self) -> int:
         """Number of replicates of which every cell is there."""
-        return len(self.scores()[0])
+        return len(self.complete)
 
     @property
     def failures(self) -> int:
         """Cells that failed: their episodes are missing."""
         return sum(bool(record.failure) for record in self.records)
 
-    def cell(self, item: int, replicate: int) -> list[Any]:
+    def cell(self, item: int, replicate: int) -> list[Outcome]:
         """Outcomes of a task in one replicate."""
-        wanted = self.suite.items[item]
-        told = {"body": wanted.body, "action": wanted.action, "argument": wanted.argument}
-        return [
-            outcome
-            for record in self.records
-            if record.replicate == replicate and dict(record.item) == told
-            for outcome in record.outcomes
-        ]
+        return self._cells.get((item, replicate), [])
+
+    @cached_property
+    def _cells(self) -> dict[tuple[int, int], list[Outcome]]:
+        found: dict[tuple[int, int], list[Outcome]] = {}
+        for record in self.records:
+            found.setdefault((self.number(record), record.replicate), []).extend(record.outcomes)
+        return found
+
+    @cached_property
+    def _numbers(self) -> dict[tuple[str, str, str | None], int]:
+        return {(one.body, one.action, one.argument): i for i, one in enumerate(self.suite.items)}
+
+    def number(self, record: Record) -> int:
+        """The number of a record's task."""
+        return self._numbers[record.item["body"], record.item["action"], record.item["argument"]]
 
     def tasks(self) -> list[int]:
         """Numbers of the tasks that it was tried on."""
-        told = {(r.item["body"], r.item["action"], r.item["argument"]) for r in self.records}
-        return [i for i, one in enumerate(self.suite.items) if (one.body, one.action, one.argument) in told]
+        return sorted({item for item, _ in self._cells})
 
     def scores(self, what: str = "success") -> tuple[np.ndarray, list[int]]:
         """Means of an outcome, (R, M), of complete replicates, and the numbers of the M tasks."""
-        tasks, rows = self.tasks(), []
-        for replicate in sorted({record.replicate for record in self.records}):
-            cells = [self.cell(task, replicate) for task in tasks]
-            if all(len(cell) == len(self.suite.starts) for cell in cells):
-                rows.append([float(np.mean([getattr(one, what) for one in cell])) for cell in cells])
+        tasks = self.tasks()
+        rows = [
+            [float(np.mean([getattr(one, what) for one in self.cell(task, replicate)])) for task in tasks]
+            for replicate in self.complete
+        ]
         return np.array(rows).reshape(len(rows), len(tasks)), tasks
+
+    @cached_property
+    def complete(self) -> list[int]:
+        """Replicates of which every cell is there."""
+        tasks, starts = self.tasks(), len(self.suite.starts)
+        every = sorted({record.replicate for record in self.records})
+        return [r for r in every if all(len(self.cell(task, r)) == starts for task in tasks)]
 
 
 def collected(records: Iterable[Record], suites: Path = FOLDER) -> list[Row]:
@@ -182,13 +198,20 @@ def _task(row: Row, index: int) -> dict[str, Any]:
     return {"task": row.suite.items[index].name, "hits": hits, "of": of, "interval": interval}
 
 
+def row_path(row: Row, folder: Path) -> Path:
+    """Where a row lies: configurations of one agent need names of their own."""
+    return folder / f"{row.suite.name}-v{row.suite.version}--{slug(str(row.agent['name']))}.json"
+
+
 def save_row(row: Row, folder: Path) -> Path:
     """Writes all records of a row to one file, atomically."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{row.suite.name}-v{row.suite.version}--{slug(row.agent['name'])}.json"
-    text = ",\n".join(json.dumps(to_json(record), separators=(",", ":")) for record in row.records)
+    path = row_path(row, folder)
+    told = packed([to_json(record) for record in row.records])
+    text = ",\n".join(json.dumps(record, separators=(",", ":")) for record in told["records"])
+    shared = json.dumps(told["shared"], separators=(",", ":"))
     with written_atomically(path) as temporary:
-        Path(temporary).write_text(f'{{"records":[\n{text}\n]}}\n')
+        Path(temporary).write_text(f'{{"shared":{shared},\n"records":[\n{text}\n]}}\n')
     return path
 
 
@@ -200,12 +223,7 @@ def load_row(path: Path, suites: Path = FOLDER) -> Row:
     """
     if path.stat().st_size > _LARGEST_FILE:
         raise RecordError(f"{path} has more than {_LARGEST_FILE} bytes")
-    told = read_json(path)
-    if not isinstance(told, dict) or set(told) != {"records"} or not isinstance(told["records"], list):
-        raise RecordError(f'{path} is no row: expected {{"records": [...]}}')
-    for value in told["records"]:
-        check(value)
-    rows = collected([from_json(value) for value in told["records"]], suites)
+    rows = collected([from_json(value) for value in unpacked(read_json(path), str(path))], suites)
     if len(rows) != 1:
         raise RecordError(f"{path} holds {len(rows)} rows, expected one")
     return rows[0]

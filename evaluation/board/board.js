@@ -38,6 +38,8 @@ const COLUMNS = [
   { name: "Env steps", value: given("environment_steps"), show: count, title: "Steps in the test environment while learning" },
   { name: "Model steps", value: given("model_steps"), show: count, title: "Steps of a model, in an episode" },
   { name: "Pre-training", value: given("pretraining_steps"), show: count, title: "Updates before the agent met the task" },
+  { name: "To reach concept agent", value: (row) => row.curves.until, show: (x, row) => (isNumber(row.curves.reached) ? (isNumber(x) ? count(x) : "never") + " (" + row.curves.reached + " of " + row.curves.judged + ")" : "–"), title: "Median steps of practice until the concept agent's success, to within its interval, and how many runs came there" },
+  { name: "Flat curves", value: (row) => row.curves.flat, show: (x, row) => (isNumber(x) ? x + " of " + row.curves.curves : "–"), title: "Learning curves whose last fifth is within five points of the fifth before; the others were cut" },
   { name: "Learning s", value: (row) => row.learning, show: count },
   { name: "Replicates", value: (row) => row.replicates, show: count },
   { name: "Tasks", value: (row) => row.tasks, show: (x, row) => x + " of " + row.of_tasks },
@@ -178,6 +180,21 @@ function drawCosts(list) {
   });
   at("scatter").replaceChildren(svg, legend(list));
 }
+function drawAgainst(list) {
+  const one = list.find((row) => row.agent === at("versus").value);
+  const top = element("thead"), line = element("tr"), body = element("tbody");
+  for (const name of ["Agent", "Its success", "Success of " + at("versus").value, "Better than it in", "Tasks", "Replicates"]) line.append(element("th", name, { scope: "col" }));
+  top.append(line);
+  for (const other of one && at("suite").value ? one.against : []) {
+    if (!list.some((row) => row.agent === other.agent)) continue;
+    const row = element("tr"), share = element("td", percent(other.improvement));
+    share.append(interval(other.interval));
+    row.append(element("th", other.agent, { scope: "row" }), element("td", percent(other.theirs)), element("td", percent(other.mine)), share,
+      element("td", count(other.tasks)), element("td", count(other.replicates)));
+    body.append(row);
+  }
+  at("against").replaceChildren(top, body);
+}
 function drawDetails(list) {
   at("details").replaceChildren(...list.map((row) => {
     const box = element("details");
@@ -197,6 +214,7 @@ function draw() {
   drawHeat(list);
   drawProfiles(list);
   drawCosts(list);
+  drawAgainst(list);
   drawDetails(list);
 }
 function options(id, values, every) {
@@ -207,6 +225,8 @@ options("suite", suites, "all suites");
 if (suites.length) at("suite").value = suites.find((name) => name.startsWith("particle-5shot")) || suites[0];
 options("track", [...new Set(rows.map((row) => row.track))].sort(), "all tracks");
 options("cost", Object.keys(COSTS), null);
-for (const id of ["suite", "track", "search", "cost"]) at(id).addEventListener("input", draw);
+options("versus", [...agents].sort(), null);
+if (agents.includes("concept agent")) at("versus").value = "concept agent";
+for (const id of ["suite", "track", "search", "cost", "versus"]) at(id).addEventListener("input", draw);
 at("filters").addEventListener("submit", (event) => event.preventDefault());
 draw();

@@ -83,6 +83,12 @@ def test_the_page_sorts_filters_and_says_nothing_on_the_console(
     driver.find_elements("css selector", "#board th button")[0].click()
     assert texts(driver, names)[1:] == once[::-1] and once == sorted(once)
     assert driver.find_elements("css selector", "#board th")[0].get_attribute("aria-sort") == "descending"
+    compare = "for (const [id, name] of [['suite', 'smoke'], ['versus', 'third agent']]) {"
+    compare += "const s = document.getElementById(id); s.value = name; s.dispatchEvent(new Event('input')); }"
+    driver.execute_script(compare)
+    assert sorted(texts(driver, "#against tbody th")) == ["do nothing", "random"]
+    against = texts(driver, "#against tbody tr")
+    assert all("50.0%" in line for line in against if line.startswith("random")), "it is random's double"
     choose = "const s = document.getElementById('track'); s.value = 'few-shot'; "
     driver.execute_script(choose + "s.dispatchEvent(new Event('input'))")
     assert texts(driver, names) == ["third agent"] and texts(driver, "#count") == ["1 of 3 rows"]
@@ -128,9 +134,12 @@ def test_rows_that_are_none_are_left_out_by_name(records: list[Record], tmp_path
     path = save_row(row, tmp_path)
     good = path.read_text()
     value = json.loads(good)
-    value["records"][0]["outcomes"][0]["error"] = 1e300
+    value["records"][0]["outcomes"]["error"][0] = 1e300
+    short = json.loads(good)
+    short["records"][0]["outcomes"]["error"].pop()
     files = {
-        "nan.json": good.replace('"error":', '"error":NaN,"x":', 1),
+        "nan.json": good.replace('"error":[', '"error":[NaN,', 1),
+        "short.json": json.dumps(short),
         "huge.json": json.dumps(value),
         "twice.json": good,
         "schema.json": good.replace('"schema":1', '"schema":2'),
@@ -138,9 +147,8 @@ def test_rows_that_are_none_are_left_out_by_name(records: list[Record], tmp_path
         "deep.json": "[" * 100_000,
         "binary.json": "\x00\xff",
         "renamed.json": good.replace('"random"', '"best"'),
-        "doubled.json": json.dumps(
-            {"records": [*json.loads(good)["records"], json.loads(good)["records"][0]]}
-        ),
+        "doubled.json": json.dumps({**json.loads(good), "records": json.loads(good)["records"] * 2}),
+        "columns.json": good.replace('"outcomes":{', '"outcomes":[{', 1).replace("}}", "}]}", 1),
     }
     for name, text in files.items():
         (tmp_path / name).write_text(text)
@@ -150,6 +158,7 @@ def test_rows_that_are_none_are_left_out_by_name(records: list[Record], tmp_path
     assert any("hash of what the results depend on" in m for m in wrong if m.startswith("renamed"))
     assert any("NaN" in m for m in wrong if m.startswith("nan"))
     assert any("another file" in m for m in wrong if m.startswith("twice"))
+    assert any("different lengths" in m for m in wrong if m.startswith("short"))
 
 
 def test_a_row_is_what_its_cells_say(records: list[Record], tmp_path: Path) -> None:
@@ -160,7 +169,9 @@ def test_a_row_is_what_its_cells_say(records: list[Record], tmp_path: Path) -> N
     assert sum(each["hits"] for each in told["each"]) == hits
     assert all(each["interval"] == wilson(each["hits"], each["of"]) for each in told["each"])
     assert told["mean"] == pytest.approx(hits / 12)
-    assert load_row(save_row(row, tmp_path)).records == row.records
+    path = save_row(row, tmp_path)
+    assert load_row(path).records == row.records
+    assert path.stat().st_size < 0.6 * sum(len(json.dumps(to_json(record))) for record in row.records)
     assert "film" not in entry(row, tmp_path)
     # A failed cell is missing, and not a zero.
     failed = replace(row.records[0], failure="it broke", outcomes=())

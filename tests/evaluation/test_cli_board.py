@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from conceptgym.cli import main
 from conceptgym.evaluation.films import film
+from conceptgym.evaluation.records import cell_key
 from conceptgym.evaluation.rows import load_row
 from conceptgym.evaluation.suites import load_suite
 
@@ -67,3 +68,20 @@ def test_an_evaluation_goes_on_where_committed_rows_end(
     capsys.readouterr()
     assert main(["leaderboard", "restore", "--records", str(second), "--rows", str(rows)]) == 0
     assert "1 records of 1 rows" in capsys.readouterr().out
+
+
+def test_two_configurations_of_one_name_are_not_written_over_each_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records, rows = tmp_path / "records", tmp_path / "rows"
+    words = ["evaluate", "agent", "idle", "--suite", "smoke", "--seeds", "1", "--out", str(records)]
+    assert main(words) == 0
+    path = next(records.rglob("*.json"))
+    told = json.loads(path.read_text())
+    told["agent"]["config"] = {"another": True}
+    told["key"] = cell_key(told)
+    path.with_name("other.json").write_text(json.dumps(told))
+    capsys.readouterr()
+    assert main(["leaderboard", "collect", "--records", str(records), "--rows", str(rows)]) == 2
+    assert "several configurations" in capsys.readouterr().err
+    assert not rows.exists()

@@ -1,0 +1,132 @@
+"""Rows beside rows: on the tasks and replicates that both have, and what a reward has to be practised for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .rows import Row
+from .statistics import paired_improvement, wilson
+
+REFERENCE = "concept agent"
+"""Whose success from five demonstrations learners of the reward are measured by."""
+
+_FLAT = 0.05
+_DRAWS = 1000
+
+
+def against(row: Row, rows: Sequence[Row], rng: np.random.Generator) -> list[dict[str, Any]]:
+    """A row beside each other row of its suite, on what both have.
+
+    Args:
+        row: The row.
+        rows: Others; of other suites they are left out, as is the row itself.
+        rng: Source of the bootstrap's draws.
+
+    Returns:
+        For each: "agent", "tasks" and "replicates" in common, "mine" and "theirs", the means there, and
+        "improvement" with its "interval", see ``statistics.paired_improvement``.
+    """
+    told = []
+    for other in rows:
+        if other is row or other.suite.digest != row.suite.digest:
+            continue
+        ours, theirs = common(row, other)
+        if not ours.size:
+            continue
+        share, interval = paired_improvement(ours, theirs, rng, count=_DRAWS)
+        told.append(
+            {
+                "agent": str(other.agent["name"]), "replicates": len(ours), "tasks": ours.shape[1],
+                "mine": float(ours.mean()), "theirs": float(theirs.mean()),
+                "improvement": share, "interval": interval,
+            }
+        )  # fmt: skip
+    return told
+
+
+def common(row: Row, other: Row) -> tuple[np.ndarray, np.ndarray]:
+    """Success of two rows, (R, M) each, in the R replicates and M tasks that both have complete."""
+    (ours, tasks), (theirs, known) = row.scores(), other.scores()
+    both = [task for task in tasks if task in known]
+    seeds = [seed for seed in row.complete if seed in other.complete]
+
+    def part(scores: np.ndarray, one: Row, columns: list[int]) -> np.ndarray:
+        have = one.complete
+        return scores[np.ix_([have.index(seed) for seed in seeds], [columns.index(task) for task in both])]
+
+    return part(ours, row, tasks), part(theirs, other, known)
+
+
+def curves(row: Row) -> list[tuple[int, np.ndarray]]:
+    """The learning curves of a row, one a task and replicate: the task's number, and (points, 2)."""
+    found = {
+        (row.number(record), record.replicate): np.array(record.curve)
+        for record in row.records
+        if record.curve
+    }
+    return [(item, curve) for (item, _), curve in sorted(found.items(), key=lambda one: one[0])]
+
+
+def flattened(curve: np.ndarray) -> bool:
+    """Whether the last fifth of a curve, (points, 2), is within five points of the fifth before it."""
+    fifth = max(1, len(curve) // 5)
+    if len(curve) < 2 * fifth + 1:
+        return False
+    return bool(abs(curve[-fifth:, 1].mean() - curve[-2 * fifth : -fifth, 1].mean()) <= _FLAT)
+
+
+def steps_until(curve: np.ndarray, level: float) -> float:
+    """Steps until a curve, (points, 2), is at a level for the first time; infinite if it never is."""
+    there = np.flatnonzero(curve[:, 1] >= level)
+    return float(curve[there[0], 0]) if len(there) else np.inf
+
+
+def learning(row: Row, rows: Sequence[Row], rng: np.random.Generator) -> dict[str, Any]:
+    """What the curves of a row say; nothing where there are none.
+
+    Args:
+        row: The row.
+        rows: All rows, the reference's among them or not.
+        rng: Source of the bootstrap's draws.
+
+    Returns:
+        "curves": how many; "flat": how many of them have flattened. Where the reference is there:
+        "judged": how many are of tasks at which it succeeds half of the time; "reached": how many of
+        those come to its success there, that is, to the lower end of its 95% interval; "until": the
+        median of the steps that takes, None if half of them never do; and "until_interval", 95%, by the
+        bootstrap over curves.
+    """
+    found = curves(row)
+    if not found:
+        return {}
+    told: dict[str, Any] = {"curves": len(found), "flat": sum(flattened(curve) for _, curve in found)}
+    known = [one for one in rows if one.suite.digest == row.suite.digest and one.agent["name"] == REFERENCE]
+    if not known:
+        return told
+    levels = {item: _level(known[0], item) for item, _ in found}
+    pairs = [(curve, levels[item]) for item, curve in found]
+    steps = np.array([steps_until(curve, level) for curve, level in pairs if level is not None])
+    if not len(steps):
+        return told
+    drawn = np.median(steps[rng.integers(len(steps), size=(_DRAWS, len(steps)))], axis=1)
+    low, high = np.quantile(drawn, [0.025, 0.975], method="nearest")
+    return told | {
+        "judged": len(steps),
+        "reached": int(np.isfinite(steps).sum()),
+        "until": _finite(np.median(steps)),
+        "until_interval": (_finite(low), _finite(high)),
+    }
+
+
+def _level(reference: Row, item: int) -> float | None:
+    outcomes = [one for replicate in reference.complete for one in reference.cell(item, replicate)]
+    hits = sum(one.success for one in outcomes)
+    # Who fails at a task is reached by doing nothing: that says nothing.
+    return wilson(hits, len(outcomes))[0] if 2 * hits >= len(outcomes) > 0 else None
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
