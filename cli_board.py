@@ -130,6 +130,32 @@ def verify(record: Path, share: float, seed: int, mark: bool) -> int:
     return int(not all(verdicts))
 
 
+def leaderboard_fill(
+    agent: tyro.conf.Positional[tuple[str, ...]] = (),
+    jobs: int = 1,
+    executor: Literal["local", "ray", "slurm", "submitit-local"] = "local",
+    out: Path = Path("out/records"),
+) -> int:
+    """Run what the board consists of, and is not there yet: cheap agents on everything, others on a part.
+
+    Args:
+        agent: Only these.
+        jobs: Processes.
+        executor: Where cells are run.
+        out: Folder of the records.
+    """
+    from .evaluation.plan import CHEAP, TRAINED, planned
+    from .evaluation.runner import evaluate
+
+    failed = 0
+    for name in agent or (*CHEAP, *TRAINED):
+        cells = list(planned(name, out))
+        failures = sum(bool(record.failure) for record in evaluate(cells, executor=executor, jobs=jobs))
+        print(f"{name}: {len(cells)} cells, {failures} failed")
+        failed += failures
+    return int(failed > 0)
+
+
 def leaderboard_collect(records: Path = Path("out/records"), rows: Path = ROWS) -> None:
     """Gather records into one file a row.
 
@@ -235,6 +261,6 @@ def tune(agent: str, trials: int, out: Path, seed: int) -> None:
 Commands = dict[str, Callable[..., Any]]
 SUITE: Commands = {"list": suite_list, "verify": suite_verify, "freeze": suite_freeze}
 LEADERBOARD: Commands = {
-    "collect": leaderboard_collect, "restore": leaderboard_restore, "film": leaderboard_film,
-    "build": leaderboard_build,
+    "fill": leaderboard_fill, "collect": leaderboard_collect, "restore": leaderboard_restore,
+    "film": leaderboard_film, "build": leaderboard_build,
 }  # fmt: skip
