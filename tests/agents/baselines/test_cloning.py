@@ -214,8 +214,9 @@ def test_averaged_goals_are_right_where_the_goal_is_one_place() -> None:
 
 @pytest.mark.slow
 def test_five_hundred_demonstrations_suffice() -> None:
-    settings = CloningConfig(episodes=500, updates=20_000)
-    env, agent = ParticleEnv("near"), Cloning(settings).learn(lesson())
+    # "between" has one solution a scene; where there are many ("near"), squared error goes to their mean.
+    settings = CloningConfig(episodes=500, updates=10_000)
+    env, agent = ParticleEnv("between"), Cloning(settings).learn(lesson("between"))
     rate = np.mean([enact(env, agent, start, None).success for start in range(500_000, 500_100)])
     assert rate >= 0.9
 
