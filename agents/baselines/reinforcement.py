@@ -54,7 +54,7 @@ class ReinforcementConfig:
     """
 
     algorithm: str
-    steps: int = 20_000
+    steps: int = 16_000
     rate: float = 1e-3
     discount: float = 0.95
     width: int = 128
