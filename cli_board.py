@@ -199,7 +199,7 @@ def leaderboard_build(
     out: Path = Path("docs/board/index.html"),
     films: Path | None = Path("docs/board/films"),
 ) -> int:
-    """Build the page from rows; files that hold none are named and left out.
+    """Build the page from rows, and tables.md beside it; files that hold none are named and left out.
 
     Args:
         rows: Folder of the rows.

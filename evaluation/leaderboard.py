@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..concepts.files import written_atomically
+from .board_tables import markdown
 from .comparison import against, learning
 from .records import RecordError
 from .rows import Row, film_path, load_row, row_path, summary
@@ -99,9 +100,10 @@ def rows_in(folder: Path, suites: Path = FOLDER) -> tuple[list[Row], list[str]]:
 
 
 def build(rows: Iterable[Row], target: Path, films: Path | None = None) -> Path:
-    """Writes the page, atomically."""
+    """Writes the page, and beside it its tables as Markdown, atomically."""
     every = list(rows)
-    text = page(entry(row, films, every) for row in every)
-    with written_atomically(target) as temporary:
-        Path(temporary).write_text(text, encoding="utf-8")
+    entries = [entry(row, films, every) for row in every]
+    for path, text in ((target, page(entries)), (target.parent / "tables.md", markdown(entries))):
+        with written_atomically(path) as temporary:
+            Path(temporary).write_text(text, encoding="utf-8")
     return target

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conceptgym.evaluation.board_tables import markdown
 from conceptgym.evaluation.comparison import against, common, flattened, learning, steps_until
+from conceptgym.evaluation.leaderboard import entry
 from conceptgym.evaluation.records import Outcome, Record
 from conceptgym.evaluation.rows import Row, collected
 from conceptgym.evaluation.runner import cells_of, evaluate
@@ -56,6 +58,16 @@ def test_only_what_both_have_is_compared(idle: Row) -> None:
 def test_rows_of_other_suites_are_not_compared(idle: Row) -> None:
     other = Row(replace(idle.suite, digest="another"), as_agent(idle, "theirs", {}).records)
     assert against(idle, [other], np.random.default_rng(0)) == []
+
+
+def test_tables_say_what_the_page_says(idle: Row) -> None:
+    best = as_agent(idle, "concept agent", {(a, r): 2 for a in ("near", "left_of", "red") for r in (0, 1)})
+    learner = as_agent(idle, "learner", {("near", 0): 2}, curve=tuple(map(tuple, RISING.tolist())))
+    text = markdown([entry(row, None, [best, learner]) for row in (learner, best)])
+    lines = [line for line in text.splitlines() if line.startswith(("| concept", "| learner"))]
+    assert lines[0].startswith("| concept agent | reference | 3 of 3 | 100.0% | 100.0%, 100.0% to 100.0% |")
+    assert "| 16.7% |" in lines[1] and "8.3%" in lines[1] and "(3 tasks: 16.7% to 100.0%)" in lines[1]
+    assert lines[2] == "| learner | 6 | 0 | 6 of 6 | 1,100, 1,100 to 1,100 |"
 
 
 def test_a_curve_reaches_a_level_or_never() -> None:

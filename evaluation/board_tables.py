@@ -1,0 +1,95 @@
+"""The board as Markdown: one table a suite, for documents and terminals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any
+
+from .comparison import REFERENCE
+
+_HEADS = (
+    "agent", "track", "tasks", "success", "IQM, 95%", "better than the concept agent in, 95%", "given", "ms",
+    "seconds of learning", "failed cells",
+)  # fmt: skip
+_TRACKS = ("reference", "few-shot", "reward")
+_SHORT = {
+    "demonstrations": "demonstrations", "episodes": "expert's episodes", "environment_steps": "steps",
+    "model_steps": "model steps an episode", "pretraining_steps": "updates before",
+}  # fmt: skip
+
+
+def markdown(entries: Iterable[dict[str, Any]]) -> str:
+    """Tables of all suites.
+
+    Args:
+        entries: What ``leaderboard.entry`` says of rows.
+    """
+    every = sorted(entries, key=lambda one: one["suite"])
+    parts = []
+    for suite, members in groupby(every, key=lambda one: one["suite"]):
+        ordered = sorted(members, key=lambda one: (_TRACKS.index(one["track"]), -(one["success"] or 0)))
+        parts.append(f"## {suite}\n\n{_table(ordered)}")
+        curves = [one for one in ordered if one["curves"]]
+        if curves:
+            parts.append(_curves(curves))
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(ordered: Sequence[dict[str, Any]]) -> str:
+    lines = [f"| {' | '.join(_HEADS)} |", f"|{'---|' * len(_HEADS)}"]
+    return "\n".join([*lines, *(f"| {' | '.join(_cells(one))} |" for one in ordered)])
+
+
+def _cells(one: dict[str, Any]) -> tuple[str, ...]:
+    median, failed = one["latency"]["median"], one["failures"]
+    return (
+        one["agent"], one["track"], f"{one['tasks']} of {one['of_tasks']}", _percent(one["success"]),
+        f"{_percent(one['iqm'])}, {_range(one['iqm_interval'])}" if "iqm" in one else "",
+        _beside(one), _given(one["given"]), "" if median is None else f"{1000 * median:.1f}",
+        f"{one['learning']:,.0f}", str(failed) if failed else "",
+    )  # fmt: skip
+
+
+def _beside(one: dict[str, Any]) -> str:
+    """How often it is better than the reference, on what both have."""
+    known = [other for other in one["against"] if other["agent"] == REFERENCE]
+    if not known:
+        return ""
+    told = known[0]
+    return (
+        f"{_percent(told['improvement'])}, {_range(told['interval'])}"
+        f" ({told['tasks']} tasks: {_percent(told['mine'])} to {_percent(told['theirs'])})"
+    )
+
+
+def _given(given: dict[str, Any]) -> str:
+    parts = [f"{given[name]:,} {short}" for name, short in _SHORT.items() if given.get(name)]
+    return ", ".join([*parts, "the reward"] if given.get("reward") else parts) or "nothing"
+
+
+def _curves(ordered: Sequence[dict[str, Any]]) -> str:
+    heads = ("agent", "curves", "flat", "reach the concept agent", "median steps until then, 95%")
+    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    for one in ordered:
+        told = one["curves"]
+        reached = f"{told['reached']} of {told['judged']}" if "judged" in told else ""
+        until = ""
+        if "judged" in told:
+            low, high = told["until_interval"]
+            until = f"{_steps(told['until'])}, {_steps(low)} to {_steps(high)}"
+        parts = (one["agent"], str(told["curves"]), str(told["flat"]), reached, until)
+        lines.append(f"| {' | '.join(parts)} |")
+    return "\n".join(lines)
+
+
+def _steps(value: float | None) -> str:
+    return "never" if value is None else f"{value:,.0f}"
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.1f}%"
+
+
+def _range(pair: Sequence[float]) -> str:
+    return f"{_percent(pair[0])} to {_percent(pair[1])}"
