@@ -182,7 +182,7 @@ def leaderboard_restore(rows: Path = ROWS, records: Path = Path("out/records")) 
 
     Args:
         rows: Folder of the rows.
-        records: Folder of the records; what is there already stays.
+        records: Folder of the records; what is there and sound stays.
     """
     from .evaluation.leaderboard import rows_in
     from .evaluation.rows import scatter

@@ -12,7 +12,12 @@ _HEADS = (
     "agent", "track", "tasks", "success", "IQM, 95%", "better than the concept agent in, 95%", "given", "ms",
     "seconds of learning", "failed cells",
 )  # fmt: skip
+_MARKUP = "\\|<>&[]`*_"
 _TRACKS = ("reference", "few-shot", "reward")
+_ABOUT = """Who was run on a part of the tasks stands below those who were run on all. The comparison with the
+concept agent is on the tasks and replicates that both have: the share of pairs from the same seeds in which
+an agent's success is higher, ties one half, so that two who fail everywhere have 50%; its 95% interval; and
+both means there, the agent's first."""
 _SHORT = {
     "demonstrations": "demonstrations", "episodes": "expert's episodes", "environment_steps": "steps",
     "model_steps": "model steps an episode", "pretraining_steps": "updates before",
@@ -26,14 +31,24 @@ def markdown(entries: Iterable[dict[str, Any]]) -> str:
         entries: What ``leaderboard.entry`` says of rows.
     """
     every = sorted(entries, key=lambda one: one["suite"])
-    parts = []
+    parts = [_ABOUT]
     for suite, members in groupby(every, key=lambda one: one["suite"]):
-        ordered = sorted(members, key=lambda one: (_TRACKS.index(one["track"]), -(one["success"] or 0)))
+        ordered = sorted(members, key=_rank)
         parts.append(f"## {suite}\n\n{_table(ordered)}")
         curves = [one for one in ordered if one["curves"]]
         if curves:
             parts.append(_curves(curves))
     return "\n\n".join(parts) + "\n"
+
+
+def _rank(one: dict[str, Any]) -> tuple[int, bool, float]:
+    return _TRACKS.index(one["track"]), one["tasks"] < one["of_tasks"], -(one["success"] or 0)
+
+
+def _plain(text: object) -> str:
+    """Text from a record, so that it is no markup."""
+    told = " ".join(str(text).split())
+    return "".join(f"&#{ord(letter)};" if letter in _MARKUP else letter for letter in told)
 
 
 def _table(ordered: Sequence[dict[str, Any]]) -> str:
@@ -44,7 +59,7 @@ def _table(ordered: Sequence[dict[str, Any]]) -> str:
 def _cells(one: dict[str, Any]) -> tuple[str, ...]:
     median, failed = one["latency"]["median"], one["failures"]
     return (
-        one["agent"], one["track"], f"{one['tasks']} of {one['of_tasks']}", _percent(one["success"]),
+        _plain(one["agent"]), one["track"], f"{one['tasks']} of {one['of_tasks']}", _percent(one["success"]),
         f"{_percent(one['iqm'])}, {_range(one['iqm_interval'])}" if "iqm" in one else "",
         _beside(one), _given(one["given"]), "" if median is None else f"{1000 * median:.1f}",
         f"{one['learning']:,.0f}", str(failed) if failed else "",
@@ -58,8 +73,9 @@ def _beside(one: dict[str, Any]) -> str:
         return ""
     told = known[0]
     return (
-        f"{_percent(told['improvement'])}, {_range(told['interval'])}"
-        f" ({told['tasks']} tasks: {_percent(told['mine'])} to {_percent(told['theirs'])})"
+        _percent(told["improvement"])
+        + (f", {_range(told['interval'])}" if told["interval"] else "")
+        + f" ({told['tasks']} tasks, {_percent(told['mine'])} against {_percent(told['theirs'])})"
     )
 
 
@@ -69,7 +85,10 @@ def _given(given: dict[str, Any]) -> str:
 
 
 def _curves(ordered: Sequence[dict[str, Any]]) -> str:
-    heads = ("agent", "curves", "flat", "reach the concept agent", "median steps until then, 95%")
+    heads = (
+        "agent", "curves", "flat", "flat at nothing", "moving when cut", "reach the concept agent",
+        "median steps until then, 95%",
+    )  # fmt: skip
     lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
     for one in ordered:
         told = one["curves"]
@@ -78,7 +97,8 @@ def _curves(ordered: Sequence[dict[str, Any]]) -> str:
         if "judged" in told:
             low, high = told["until_interval"]
             until = f"{_steps(told['until'])}, {_steps(low)} to {_steps(high)}"
-        parts = (one["agent"], str(told["curves"]), str(told["flat"]), reached, until)
+        counts = (str(told[name]) for name in ("curves", "flat", "nothing", "moving"))
+        parts = (_plain(one["agent"]), *counts, reached, until)
         lines.append(f"| {' | '.join(parts)} |")
     return "\n".join(lines)
 

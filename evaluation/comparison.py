@@ -13,7 +13,11 @@ from .statistics import paired_improvement, wilson
 REFERENCE = "concept agent"
 """Whose success from five demonstrations learners of the reward are measured by."""
 
-_FLAT = 0.05
+_SOURCE = "concept"
+_FLAT, _NOTHING = 0.05, 0.02
+_INDEPENDENT = 50
+"""Episodes whose mean a point of a curve is: fewer than a fifth of a curve stands for."""
+
 _DRAWS = 1000
 
 
@@ -27,7 +31,7 @@ def against(row: Row, rows: Sequence[Row], rng: np.random.Generator) -> list[dic
 
     Returns:
         For each: "agent", "tasks" and "replicates" in common, "mine" and "theirs", the means there, and
-        "improvement" with its "interval", see ``statistics.paired_improvement``.
+        "improvement" with its "interval", see ``statistics.paired_improvement``; None for one replicate.
     """
     told = []
     for other in rows:
@@ -41,23 +45,20 @@ def against(row: Row, rows: Sequence[Row], rng: np.random.Generator) -> list[dic
             {
                 "agent": str(other.agent["name"]), "replicates": len(ours), "tasks": ours.shape[1],
                 "mine": float(ours.mean()), "theirs": float(theirs.mean()),
-                "improvement": share, "interval": interval,
+                "improvement": share, "interval": interval if len(ours) > 1 else None,
             }
         )  # fmt: skip
     return told
 
 
 def common(row: Row, other: Row) -> tuple[np.ndarray, np.ndarray]:
-    """Success of two rows, (R, M) each, in the R replicates and M tasks that both have complete."""
-    (ours, tasks), (theirs, known) = row.scores(), other.scores()
-    both = [task for task in tasks if task in known]
-    seeds = [seed for seed in row.complete if seed in other.complete]
+    """Success of two rows, (R, M) each, in the R replicates and M tasks that both have.
 
-    def part(scores: np.ndarray, one: Row, columns: list[int]) -> np.ndarray:
-        have = one.complete
-        return scores[np.ix_([have.index(seed) for seed in seeds], [columns.index(task) for task in both])]
-
-    return part(ours, row, tasks), part(theirs, other, known)
+    What else a row has or lacks does not matter: a replicate counts if both are whole at those tasks.
+    """
+    tasks = sorted(set(row.tasks()) & set(other.tasks()))
+    seeds = sorted(set(row.whole(tasks)) & set(other.whole(tasks)))
+    return row.rates(tasks, seeds), other.rates(tasks, seeds)
 
 
 def curves(row: Row) -> list[tuple[int, np.ndarray]]:
@@ -70,17 +71,30 @@ def curves(row: Row) -> list[tuple[int, np.ndarray]]:
     return [(item, curve) for (item, _), curve in sorted(found.items(), key=lambda one: one[0])]
 
 
-def flattened(curve: np.ndarray) -> bool:
-    """Whether the last fifth of a curve, (points, 2), is within five points of the fifth before it."""
+def state_of(curve: np.ndarray) -> str:
+    """What the end of a curve, (points, 2), looks like: "flat", "nothing" or "moving".
+
+    It is flat where its last fifth differs from the fifth before by no more than five points or two standard
+    errors of two means of fifty episodes, whichever is more; and "nothing" where it is flat below 2%.
+    """
     fifth = max(1, len(curve) // 5)
     if len(curve) < 2 * fifth + 1:
-        return False
-    return bool(abs(curve[-fifth:, 1].mean() - curve[-2 * fifth : -fifth, 1].mean()) <= _FLAT)
+        return "moving"
+    last, before = curve[-fifth:, 1].mean(), curve[-2 * fifth : -fifth, 1].mean()
+    middle = (last + before) / 2
+    noise = 2 * (2 * middle * (1 - middle) / _INDEPENDENT) ** 0.5
+    if abs(last - before) > max(_FLAT, noise):
+        return "moving"
+    return "nothing" if middle < _NOTHING else "flat"
 
 
 def steps_until(curve: np.ndarray, level: float) -> float:
-    """Steps until a curve, (points, 2), is at a level for the first time; infinite if it never is."""
-    there = np.flatnonzero(curve[:, 1] >= level)
+    """Steps until a curve, (points, 2), comes to a level, and its mean from there on is at it, too.
+
+    Infinite if it never does.
+    """
+    later = np.cumsum(curve[::-1, 1])[::-1] / np.arange(len(curve), 0, -1)
+    there = np.flatnonzero((curve[:, 1] >= level) & (later >= level))
     return float(curve[there[0], 0]) if len(there) else np.inf
 
 
@@ -93,17 +107,19 @@ def learning(row: Row, rows: Sequence[Row], rng: np.random.Generator) -> dict[st
         rng: Source of the bootstrap's draws.
 
     Returns:
-        "curves": how many; "flat": how many of them have flattened. Where the reference is there:
-        "judged": how many are of tasks at which it succeeds half of the time; "reached": how many of
-        those come to its success there, that is, to the lower end of its 95% interval; "until": the
-        median of the steps that takes, None if half of them never do; and "until_interval", 95%, by the
-        bootstrap over curves.
+        "curves": how many; "flat", "nothing", "moving": how many of them are, see ``state_of``. Where the
+        reference is there: "judged": how many are of tasks at which it succeeds half of the time;
+        "reached": how many of those come to its success there, that is, to the lower end of its 95%
+        interval, and stay; "until": the median of the steps that takes, None if half of them never do;
+        and "until_interval", 95%, by the bootstrap over curves.
     """
     found = curves(row)
     if not found:
         return {}
-    told: dict[str, Any] = {"curves": len(found), "flat": sum(flattened(curve) for _, curve in found)}
-    known = [one for one in rows if one.suite.digest == row.suite.digest and one.agent["name"] == REFERENCE]
+    states = [state_of(curve) for _, curve in found]
+    told: dict[str, Any] = {"curves": len(found)}
+    told |= {name: states.count(name) for name in ("flat", "nothing", "moving")}
+    known = [one for one in rows if one.suite.digest == row.suite.digest and is_reference(one)]
     if not known:
         return told
     levels = {item: _level(known[0], item) for item, _ in found}
@@ -121,8 +137,13 @@ def learning(row: Row, rows: Sequence[Row], rng: np.random.Generator) -> dict[st
     }
 
 
+def is_reference(row: Row) -> bool:
+    """Whether a row is the concept agent's, and not of somebody who says so."""
+    return bool(row.agent["name"] == REFERENCE and row.agent["source"] == _SOURCE)
+
+
 def _level(reference: Row, item: int) -> float | None:
-    outcomes = [one for replicate in reference.complete for one in reference.cell(item, replicate)]
+    outcomes = [one for seed in reference.whole([item]) for one in reference.cell(item, seed)]
     hits = sum(one.success for one in outcomes)
     # Who fails at a task is reached by doing nothing: that says nothing.
     return wilson(hits, len(outcomes))[0] if 2 * hits >= len(outcomes) > 0 else None

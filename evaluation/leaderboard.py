@@ -15,7 +15,6 @@ import numpy as np
 from ..concepts.files import written_atomically
 from .board_tables import markdown
 from .comparison import against, learning
-from .records import RecordError
 from .rows import Row, film_path, load_row, row_path, summary
 from .suites import FOLDER
 
@@ -38,9 +37,12 @@ def _source_hash(text: str) -> str:
 def commands(row: Row) -> dict[str, str]:
     """How a row is run again, and how it is checked."""
     source, name = shlex.quote(str(row.agent["source"])), row.suite.name
-    path = row_path(row, Path("docs/board/rows"))
+    path, tasks = row_path(row, Path("docs/board/rows")), row.tasks()
+    told = "".join(f" {shlex.quote(row.suite.items[task].name)}" for task in tasks)
+    part = f" --task{told}" if len(tasks) < len(row.suite.items) else ""
+    words = f"conceptgym evaluate agent {source} --suite {name} --seeds {max(row.replicates, 1)}"
     return {
-        "command": f"conceptgym evaluate agent {source} --suite {name} --seeds {max(row.replicates, 1)}",
+        "command": words + part,
         "check": f"conceptgym verify {path}",
     }
 
@@ -81,20 +83,18 @@ def page(entries: Iterable[dict[str, Any]]) -> str:
 def rows_in(folder: Path, suites: Path = FOLDER) -> tuple[list[Row], list[str]]:
     """All rows of a folder, and what is wrong with the files that hold none; those are left out.
 
-    Two files of the same agent, configuration and suite are one row too many: the later is left out.
+    An agent's name is in a suite once, in the file of that name: whoever else takes it is left out.
     """
-    rows, wrong, known = [], [], set()
+    rows, wrong = [], []
     for path in sorted(folder.glob("*.json")):
         try:
             row = load_row(path, suites)
-        except (RecordError, ValueError) as error:
+        except (ValueError, TypeError, KeyError, OSError, RecursionError) as error:
             wrong.append(f"{path.name}: {error}")
             continue
-        key = json.dumps([row.suite.digest, row.agent], sort_keys=True)
-        if key in known:
-            wrong.append(f"{path.name}: another file holds this row already")
+        if row_path(row, folder).name != path.name:
+            wrong.append(f"{path.name}: it holds the row of {row_path(row, folder).name}")
             continue
-        known.add(key)
         rows.append(row)
     return rows, wrong
 
@@ -103,7 +103,8 @@ def build(rows: Iterable[Row], target: Path, films: Path | None = None) -> Path:
     """Writes the page, and beside it its tables as Markdown, atomically."""
     every = list(rows)
     entries = [entry(row, films, every) for row in every]
-    for path, text in ((target, page(entries)), (target.parent / "tables.md", markdown(entries))):
+    texts = {target: page(entries), target.parent / "tables.md": markdown(entries)}
+    for path, text in texts.items():
         with written_atomically(path) as temporary:
             Path(temporary).write_text(text, encoding="utf-8")
     return target

@@ -24,6 +24,7 @@ from ..concepts.files import written_atomically
 SCHEMA = 1
 PACKAGES = ("conceptgym", "gymnasium", "numpy", "torch", "mujoco", "stable-baselines3")
 _LONGEST_CONFIG = 4000
+_MOST_PARTS = 100
 
 
 class RecordError(ValueError):
@@ -202,7 +203,10 @@ def check(value: object) -> None:
     Raises:
         RecordError: It is none; the message says where.
     """
-    wrong = next(validator().iter_errors(value), None)
+    try:
+        wrong = next(validator().iter_errors(value), None)
+    except RecursionError as error:
+        raise RecordError("record is nested too deeply") from error
     if wrong is not None:
         raise RecordError(f"{wrong.json_path.replace('$', 'record')}: {wrong.message[:200]}")
     told: dict[str, Any] = value  # type: ignore[assignment]
@@ -211,8 +215,15 @@ def check(value: object) -> None:
     starts = [outcome["start"] for outcome in told["outcomes"]]
     if len(set(starts)) < len(starts):
         raise RecordError("record.outcomes names one start twice")
-    if len(json.dumps(told["agent"]["config"])) > _LONGEST_CONFIG:
+    config = json.dumps(told["agent"]["config"])
+    if len(config) > _LONGEST_CONFIG:
         raise RecordError(f"record.agent.config is longer than {_LONGEST_CONFIG} characters")
+    if config.count("{") + config.count("[") > _MOST_PARTS:
+        raise RecordError(f"record.agent.config has more than {_MOST_PARTS} lists and objects")
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise RecordError("record holds half of a character, which cannot be written") from error
     if told["key"] != cell_key(told):
         raise RecordError("record.key is not the hash of what the results depend on")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +24,7 @@ from .records import (
     save_record,
     to_json,
 )
-from .runner import records_of, slug
+from .runner import BLOCK, records_of, slug
 from .statistics import bootstrap_interval, interquartile_mean, mean, noise_floor, wilson
 from .suites import FOLDER, Suite, load_suite
 
@@ -81,21 +81,29 @@ class Row:
         """Numbers of the tasks that it was tried on."""
         return sorted({item for item, _ in self._cells})
 
+    def whole(self, tasks: Iterable[int]) -> list[int]:
+        """Replicates of which every start of some tasks is there."""
+        wanted, starts = list(tasks), len(self.suite.starts)
+        every = sorted({record.replicate for record in self.records})
+        return [r for r in every if all(len(self.cell(task, r)) == starts for task in wanted)]
+
+    def rates(self, tasks: Sequence[int], seeds: Sequence[int], what: str = "success") -> np.ndarray:
+        """Means of an outcome over the starts, (R, M), of R replicates and M tasks."""
+        told = [
+            [float(np.mean([getattr(one, what) for one in self.cell(task, seed)])) for task in tasks]
+            for seed in seeds
+        ]
+        return np.array(told).reshape(len(seeds), len(tasks))
+
     def scores(self, what: str = "success") -> tuple[np.ndarray, list[int]]:
         """Means of an outcome, (R, M), of complete replicates, and the numbers of the M tasks."""
         tasks = self.tasks()
-        rows = [
-            [float(np.mean([getattr(one, what) for one in self.cell(task, replicate)])) for task in tasks]
-            for replicate in self.complete
-        ]
-        return np.array(rows).reshape(len(rows), len(tasks)), tasks
+        return self.rates(tasks, self.complete, what), tasks
 
     @cached_property
     def complete(self) -> list[int]:
         """Replicates of which every cell is there."""
-        tasks, starts = self.tasks(), len(self.suite.starts)
-        every = sorted({record.replicate for record in self.records})
-        return [r for r in every if all(len(self.cell(task, r)) == starts for task in tasks)]
+        return self.whole(self.tasks())
 
 
 def collected(records: Iterable[Record], suites: Path = FOLDER) -> list[Row]:
@@ -126,10 +134,18 @@ def collected(records: Iterable[Record], suites: Path = FOLDER) -> list[Row]:
 
 
 def _check_starts(record: Record, suite: Suite) -> None:
-    """A record's episodes are those of the suite, no other."""
-    strangers = {outcome.start for outcome in record.outcomes} - set(suite.starts)
-    if strangers or record.replicate >= len(suite.shown) or record.shown != suite.shown[record.replicate]:
-        raise RecordError(f"{record.key} has starts or demonstrations that are not of {suite.name}")
+    """Task, demonstrations and episodes are those of the suite: all starts of a block, and no other."""
+    numbers = (record.replicate, record.shown, record.block)
+    if any(type(number) is not int for number in numbers):  # JSON schema takes 1.0 for an integer
+        raise RecordError(f"{record.key} has a replicate, a seed or a block that is no integer")
+    tasks = [(one.body, one.action, one.argument) for one in suite.items]
+    if (record.item["body"], record.item["action"], record.item["argument"]) not in tasks:
+        raise RecordError(f"{record.key} is of a task that {suite.name} does not have")
+    if record.replicate >= len(suite.shown) or record.shown != suite.shown[record.replicate]:
+        raise RecordError(f"{record.key} has demonstrations that are not of {suite.name}")
+    starts = suite.starts[record.block * BLOCK : (record.block + 1) * BLOCK]
+    if record.outcomes and tuple(one.start for one in record.outcomes) != starts:
+        raise RecordError(f"{record.key} has other starts than those of its block in {suite.name}")
 
 
 def summary(row: Row, rng: np.random.Generator) -> dict[str, Any]:
@@ -230,7 +246,7 @@ def load_row(path: Path, suites: Path = FOLDER) -> Row:
 
 
 def scatter(row: Row, out: Path) -> int:
-    """Puts the records of a row back where an evaluation looks for them; what is there already stays.
+    """Puts the records of a row back where an evaluation looks for them; what is there and sound stays.
 
     Args:
         row: The row.
@@ -240,10 +256,14 @@ def scatter(row: Row, out: Path) -> int:
         How many were written.
     """
     folder = records_of(out, row.suite, str(row.agent["name"]))
-    missing = [record for record in row.records if not (folder / f"{record.key}.json").exists()]
+    missing = [record for record in row.records if not _sound(folder / f"{record.key}.json")]
     for record in missing:
         save_record(record, folder)
     return len(missing)
+
+
+def _sound(path: Path) -> bool:
+    return path.exists() and not load_record(path).failure
 
 
 def film_path(row: Row, films: Path) -> Path:

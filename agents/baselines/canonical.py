@@ -46,15 +46,24 @@ def order_of(observation: Mapping[str, np.ndarray]) -> Int[np.ndarray, " bodies"
     return np.lexsort((places[:, 1], places[:, 0], rank))
 
 
-def concerned(attention: np.ndarray, marker: np.ndarray, movable: np.ndarray) -> np.ndarray:
-    """Who is attended, marked, or moves, (..., N)."""
-    return (np.asarray(attention) > 0) | (np.asarray(marker) > 0) | (np.asarray(movable) > 0)
+READING = 2
+"""Counts up with what learners see, and is part of what their results depend on."""
+
+
+def concerned(*roles: np.ndarray) -> np.ndarray:
+    """Who has any of some roles: is attended, marked, or moves, (..., N)."""
+    return np.any([np.asarray(role) > 0 for role in roles], axis=0)
+
+
+def _solid_others(world: World[Any]) -> bool:
+    """Whether those whom a task does not concern stand in the way."""
+    return bool(getattr(world, "collisions", False)) or getattr(world, "kind", "") == "pusher"
 
 
 def what_matters(world: World[Any]) -> tuple[bool, bool]:
     """Whether a task depends on colours or sizes, and on the places of those it does not concern.
 
-    Both where nobody is told whom it is about; else its error is asked.
+    Both where nobody is told whom it is about; else its error is asked, and whether others are solid.
     """
     part = world.task.generation
     if "attention" not in world.observation_space.spaces or part is None:
@@ -66,7 +75,8 @@ def what_matters(world: World[Any]) -> tuple[bool, bool]:
     away = rng.normal(size=event.positions.shape) * others[:, None, :, None]
     places = event.replace(positions=(event.positions + away).astype(event.positions.dtype))
     error = part.error(event)
-    return not np.allclose(error, part.error(looks)), not np.allclose(error, part.error(places))
+    elsewhere = _solid_others(world) or not np.allclose(error, part.error(places))
+    return not np.allclose(error, part.error(looks)), elsewhere
 
 
 @dataclass(frozen=True)
@@ -100,13 +110,13 @@ class Reading:
             if name in LOOKS and not self.looks:
                 continue
             part = np.asarray(observation[name], dtype=np.float32)
-            if name == "history":
-                part = part[:, order]
+            if name == "history":  # of entities alone, without a hand
+                part = part[:, order[order < part.shape[1]]]
                 part = part - part[-1:, :1]
             elif name in _ENTITIES:
                 part = part[order]
                 if name == "positions":
-                    here = observation["present"][order][1:, None]
+                    here = concerned(*_bodies(observation))[order][1:, None]
                     part = np.concatenate([part[:1], (part[1:] - part[:1]) * here])
             parts.append(part.ravel())
         return np.clip(np.concatenate(parts), -_SEEN, _SEEN)
@@ -125,12 +135,19 @@ class Reading:
 
 def _without_others(observation: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """An observation in which those whom the task does not concern are not there."""
-    known = concerned(*(observation[name] for name in ("attention", "marker", "movable")))
+    roles = ("attention", "marker", "movable", "hand")
+    known = concerned(*(observation[name] for name in roles if name in observation))
     told = dict(observation)
     for name in _PLACES:
         if name in told:
-            told[name] = np.where(known if told[name].ndim == 1 else known[:, None], told[name], 0)
+            who = known if told[name].ndim == 1 else known[: told[name].shape[-2], None]
+            told[name] = np.where(who, told[name], 0)
     return told
+
+
+def _bodies(observation: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    """Who is there, and the hand, which is no entity."""
+    return [observation[name] for name in ("present", "hand") if name in observation]
 
 
 class Canonical(gym.Wrapper[Any, Any, Any, Any]):

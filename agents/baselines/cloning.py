@@ -15,7 +15,7 @@ from torch.nn.functional import mse_loss
 
 from ..agent import Agent, Given
 from ..lesson import Lesson, Track
-from .canonical import Reading
+from .canonical import READING, Reading
 from .supervised import Dataset, PolicyAgent, dataset, fitted, mlp
 
 
@@ -75,7 +75,7 @@ class Cloning:
     @property
     def config(self) -> Mapping[str, object]:
         """All settings."""
-        return asdict(self.settings)
+        return {**asdict(self.settings), "reading": READING}
 
     def learn(self, lesson: Lesson) -> Agent:
         """Clones the expert."""
@@ -126,7 +126,7 @@ class ChunkedCloning:
     @property
     def config(self) -> Mapping[str, object]:
         """All settings."""
-        return {**asdict(self.settings), "ensemble": self.ensemble}
+        return {**asdict(self.settings), "reading": READING, "ensemble": self.ensemble}
 
     def learn(self, lesson: Lesson) -> Agent:
         """Clones the expert."""
@@ -168,7 +168,7 @@ class ImplicitCloning:
     def config(self) -> Mapping[str, object]:
         """All settings."""
         own = {"negatives": self.negatives, "samples": self.samples, "rounds": self.rounds}
-        return {**asdict(self.settings), **own}
+        return {**asdict(self.settings), "reading": READING, **own}
 
     def learn(self, lesson: Lesson) -> Agent:
         """Learns the energy."""
@@ -221,7 +221,7 @@ class DiffusionCloning:
     @property
     def config(self) -> Mapping[str, object]:
         """All settings."""
-        return {**asdict(self.settings), "levels": self.levels, "denoise": self.denoise}
+        return {**asdict(self.settings), "reading": READING, "levels": self.levels, "denoise": self.denoise}
 
     def learn(self, lesson: Lesson) -> Agent:
         """Learns to denoise."""

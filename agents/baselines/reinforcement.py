@@ -23,8 +23,8 @@ from ...concepts.event import Event
 from ...concepts.files import written_atomically
 from ...envs.single import ConceptEnv
 from ..agent import Agent, Given
-from ..lesson import Lesson, Track
-from .canonical import Canonical, Reading, order_of
+from ..lesson import Lesson, Metered, Track
+from .canonical import READING, Canonical, Reading, order_of
 
 _WINDOW = 50
 """Episodes over which the curve's success is a mean."""
@@ -129,7 +129,7 @@ class Reinforcement:
     @property
     def config(self) -> Mapping[str, object]:
         """All settings."""
-        return asdict(self.settings)
+        return {**asdict(self.settings), "reading": 0 if self.settings.goal else READING}
 
     def learn(self, lesson: Lesson) -> Agent:
         """Learns in the environment, or, where it has done so before, reads what it learned."""
@@ -142,11 +142,22 @@ class Reinforcement:
         def practise() -> list[list[float]]:
             if settings.episodes:
                 _remember(model, lesson, settings.episodes)
-            return practised(model, settings.steps, lesson.seed)
+            return practised(model, settings.steps, lesson.seed, won=_succeeded(practice))
 
         curve = kept(model, lesson.folder, practise)
         given = Given(reward=True, environment_steps=settings.steps, episodes=settings.episodes)
         return policy_of(model, given, curve, settings.goal)
+
+
+def _succeeded(practice: Metered) -> Callable[[Mapping[str, Any]], bool]:
+    """Whether an episode ended with the concept satisfied: the goal variant itself asks for one solution."""
+    env: Any = practice.unwrapped
+    tolerance = env.world.task.generation.tolerance if env.world.goal else None
+
+    def won(info: Mapping[str, Any]) -> bool:
+        return bool(info["is_success"] if tolerance is None else info["concept_error"] <= tolerance)
+
+    return won
 
 
 def policy_of(model: Any, given: Given, curve: list[list[float]], goal: bool = False) -> Policy:  # noqa: ANN401
@@ -214,6 +225,7 @@ def practised(
     steps: int,
     seed: int,
     between: Callable[[], None] = lambda: None,
+    won: Callable[[Mapping[str, Any]], bool] = lambda info: bool(info["is_success"]),
 ) -> list[list[float]]:
     """Lets a learner practise, and returns its curve.
 
@@ -222,6 +234,7 @@ def practised(
         steps: Steps in its environment.
         seed: Seeds torch.
         between: Is called at the end of each rollout, before the learner learns from it.
+        won: Whether an episode with this last ``info`` counts as a success.
     """
     from stable_baselines3.common.callbacks import BaseCallback
 
@@ -233,7 +246,7 @@ def practised(
         def _on_step(self) -> bool:
             for over, info in zip(self.locals["dones"], self.locals["infos"], strict=True):
                 if over:
-                    ends.append((self.num_timesteps, bool(info["is_success"])))
+                    ends.append((self.num_timesteps, won(info)))
             return True
 
         def _on_rollout_end(self) -> None:
@@ -260,8 +273,12 @@ def _remember(model: Any, lesson: Lesson, count: int) -> None:  # noqa: ANN401  
 
 
 def curve_of(ends: list[tuple[int, bool]]) -> list[list[float]]:
-    """Steps, and success over the last episodes until then: some points of the learning curve."""
-    chosen = sorted({int(index) for index in np.linspace(0, len(ends) - 1, _POINTS)}) if ends else []
+    """Steps, and success over the last fifty episodes until then: some points of the learning curve.
+
+    It begins where there are fifty; with fewer in all it is one point.
+    """
+    first = min(_WINDOW, len(ends)) - 1
+    chosen = sorted({int(index) for index in np.linspace(first, len(ends) - 1, _POINTS)}) if ends else []
     return [
         [
             float(ends[index][0]),

@@ -72,8 +72,11 @@ class Trajectory:
         return torch.where(self.valid, torch.nan_to_num(total, nan=torch.inf), torch.inf)
 
 
-def finite_rows(values: Float[Tensor, samples * rest]) -> Bool[Tensor, " samples"]:
-    """Which rows hold nothing but finite numbers, (K,); asked of their sums, which is much faster."""
+def finite_rows(values: Float[Tensor, "samples ..."]) -> Bool[Tensor, " samples"]:
+    """Which rows hold nothing but finite numbers, (K,).
+
+    Their sums are asked, which is much faster; a row whose sum overflows counts as not finite.
+    """
     return torch.isfinite(values.flatten(1).sum(1))
 
 

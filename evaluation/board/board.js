@@ -38,8 +38,8 @@ const COLUMNS = [
   { name: "Env steps", value: given("environment_steps"), show: count, title: "Steps in the test environment while learning" },
   { name: "Model steps", value: given("model_steps"), show: count, title: "Steps of a model, in an episode" },
   { name: "Pre-training", value: given("pretraining_steps"), show: count, title: "Updates before the agent met the task" },
-  { name: "To reach concept agent", value: (row) => row.curves.until, show: (x, row) => (isNumber(row.curves.reached) ? (isNumber(x) ? count(x) : "never") + " (" + row.curves.reached + " of " + row.curves.judged + ")" : "–"), title: "Median steps of practice until the concept agent's success, to within its interval, and how many runs came there" },
-  { name: "Flat curves", value: (row) => row.curves.flat, show: (x, row) => (isNumber(x) ? x + " of " + row.curves.curves : "–"), title: "Learning curves whose last fifth is within five points of the fifth before; the others were cut" },
+  { name: "To reach concept agent", value: (row) => (isNumber(row.curves.reached) ? (isNumber(row.curves.until) ? row.curves.until : 1e300) : null), show: (x, row) => (isNumber(row.curves.reached) ? (isNumber(row.curves.until) ? count(x) : "never") + " (" + row.curves.reached + " of " + row.curves.judged + ")" : "–"), title: "Median steps of practice until the concept agent's success, to within its interval, and how many runs came there" },
+  { name: "Flat curves", value: (row) => row.curves.flat, show: (x, row) => (isNumber(x) ? x + " of " + row.curves.curves + ", " + row.curves.nothing + " at nothing" : "–"), title: "Learning curves whose last fifth differs from the fifth before by no more than five points or noise; the others were cut while they moved" },
   { name: "Learning s", value: (row) => row.learning, show: count },
   { name: "Replicates", value: (row) => row.replicates, show: count },
   { name: "Tasks", value: (row) => row.tasks, show: (x, row) => x + " of " + row.of_tasks },
@@ -59,10 +59,11 @@ function chosen() {
   return rows.filter((row) => (!at("suite").value || row.suite === at("suite").value)
     && (!at("track").value || row.track === at("track").value) && row.agent.toLowerCase().includes(words));
 }
+function absent(x) {
+  return Number(x === null || x === undefined);
+}
 function compare(a, b) {
-  if (isNumber(a) && isNumber(b)) return a - b;
-  if (isNumber(a) !== isNumber(b) && (a === null || b === null || a === undefined || b === undefined)) return isNumber(a) ? 1 : -1;
-  return String(a).localeCompare(String(b));
+  return isNumber(a) && isNumber(b) ? a - b : String(a).localeCompare(String(b));
 }
 function interval(pair) {
   return Array.isArray(pair) ? element("span", " " + percent(pair[0]) + " to " + percent(pair[1]), { class: "interval" }) : null;
@@ -82,12 +83,13 @@ function drawTable(list) {
     head.append(cell);
   });
   const value = COLUMNS[sorted.column].value;
-  const order = [...list].sort((a, b) => (sorted.descending ? -1 : 1) * compare(value(a), value(b)));
+  const partial = (row) => Number(row.tasks < row.of_tasks);
+  const order = [...list].sort((a, b) => partial(a) - partial(b) || absent(value(a)) - absent(value(b)) || (sorted.descending ? -1 : 1) * compare(value(a), value(b)));
   const top = element("thead");
   top.append(head);
   const tracks = Object.keys(TRACKS).filter((track) => order.some((row) => row.track === track));
   const bodies = tracks.map((track) => drawTrack(track, order.filter((row) => row.track === track)));
-  at("board").replaceChildren(element("caption", "Sorted by " + COLUMNS[sorted.column].name + ", within each track"), top, ...bodies);
+  at("board").replaceChildren(element("caption", "Sorted by " + COLUMNS[sorted.column].name + ", within each track; who was run on a part of the tasks stands below"), top, ...bodies);
 }
 function drawTrack(track, order) {
   const body = element("tbody"), heading = element("tr", null, { class: "track" });
@@ -143,7 +145,7 @@ function legend(list) {
     const item = element("li");
     const swatch = element("span", null, { class: "swatch" });
     swatch.style.background = color(agents.indexOf(row.agent));
-    item.append(swatch, " " + row.agent + (at("suite").value ? "" : ", " + row.suite));
+    item.append(swatch, " " + row.agent + (at("suite").value ? "" : ", " + row.suite) + (row.tasks < row.of_tasks ? " (" + row.tasks + " of " + row.of_tasks + " tasks)" : ""));
     made.append(item);
   }
   return made;
@@ -181,16 +183,21 @@ function drawCosts(list) {
   at("scatter").replaceChildren(svg, legend(list));
 }
 function drawAgainst(list) {
-  const one = list.find((row) => row.agent === at("versus").value);
+  const one = rows.find((row) => row.agent === at("versus").value && row.suite === at("suite").value);
   const top = element("thead"), line = element("tr"), body = element("tbody");
   for (const name of ["Agent", "Its success", "Success of " + at("versus").value, "Better than it in", "Tasks", "Replicates"]) line.append(element("th", name, { scope: "col" }));
   top.append(line);
-  for (const other of one && at("suite").value ? one.against : []) {
+  for (const other of one ? one.against : []) {
     if (!list.some((row) => row.agent === other.agent)) continue;
-    const row = element("tr"), share = element("td", percent(other.improvement));
-    share.append(interval(other.interval));
+    const row = element("tr"), share = element("td", percent(1 - other.improvement));
+    if (Array.isArray(other.interval)) share.append(interval([1 - other.interval[1], 1 - other.interval[0]]));
     row.append(element("th", other.agent, { scope: "row" }), element("td", percent(other.theirs)), element("td", percent(other.mine)), share,
       element("td", count(other.tasks)), element("td", count(other.replicates)));
+    body.append(row);
+  }
+  if (!body.children.length) {
+    const row = element("tr");
+    row.append(element("td", at("suite").value ? at("versus").value + " has nothing in common with those above in this suite" : "Choose a suite above", { colspan: 6 }));
     body.append(row);
   }
   at("against").replaceChildren(top, body);

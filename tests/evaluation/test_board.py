@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conceptgym.evaluation.comparison import common
 from conceptgym.evaluation.leaderboard import build, entry, page, rows_in, safe_json
 from conceptgym.evaluation.records import Record, cell_key, from_json, to_json
 from conceptgym.evaluation.rows import Row, collected, load_row, save_row, summary
@@ -73,7 +74,8 @@ def test_the_page_sorts_filters_and_says_nothing_on_the_console(
     tmp_path: Path,
 ) -> None:
     others = [renamed(record, name="third agent", track="few-shot") for record in records[:6]]
-    driver = opened(browser, collected([*records, *others]), tmp_path / "board.html")
+    rows = collected([*records, *others])
+    driver = opened(browser, rows, tmp_path / "board.html")
     names = "#board tbody tr td:first-child"
     assert set(texts(driver, names)) == {"random", "do nothing", "third agent"}
     assert len(texts(driver, "#board tr.track")) == 2, "tracks are never mixed"
@@ -83,12 +85,19 @@ def test_the_page_sorts_filters_and_says_nothing_on_the_console(
     driver.find_elements("css selector", "#board th button")[0].click()
     assert texts(driver, names)[1:] == once[::-1] and once == sorted(once)
     assert driver.find_elements("css selector", "#board th")[0].get_attribute("aria-sort") == "descending"
-    compare = "for (const [id, name] of [['suite', 'smoke'], ['versus', 'third agent']]) {"
+    compare = "for (const [id, name] of [['suite', 'smoke'], ['versus', 'do nothing']]) {"
     compare += "const s = document.getElementById(id); s.value = name; s.dispatchEvent(new Event('input')); }"
     driver.execute_script(compare)
-    assert sorted(texts(driver, "#against tbody th")) == ["do nothing", "random"]
-    against = texts(driver, "#against tbody tr")
-    assert all("50.0%" in line for line in against if line.startswith("random")), "it is random's double"
+    assert sorted(texts(driver, "#against tbody th")) == ["random", "third agent"]
+    idle, third = (
+        next(row for row in rows if row.agent["name"] == name) for name in ("do nothing", "third agent")
+    )
+    ours, theirs = common(third, idle)
+    wins = ((ours > theirs) + 0.5 * (ours == theirs)).mean()
+    line = next(one for one in texts(driver, "#against tbody tr") if one.startswith("third agent"))
+    assert ours.mean() > theirs.mean() == 0 and line.startswith(
+        f"third agent{ours.mean():.1%}0.0%{wins:.1%} "
+    )
     choose = "const s = document.getElementById('track'); s.value = 'few-shot'; "
     driver.execute_script(choose + "s.dispatchEvent(new Event('input'))")
     assert texts(driver, names) == ["third agent"] and texts(driver, "#count") == ["1 of 3 rows"]
@@ -129,6 +138,23 @@ def test_no_text_ends_the_script_element() -> None:
     assert page([]).count("</script>") == 2
 
 
+def nested(depth: int) -> object:
+    return [nested(depth - 1)] if depth else []
+
+
+def changed(good: str, shared: dict[str, Any] | None = None, **parts: object) -> dict[str, Any]:
+    """A row's file whose first record has other parts, and a key that fits."""
+    told = json.loads(good)
+    told["shared"]["agent"].update(shared or {})
+    first = {**told["records"][0], **parts}
+    for one in (first, *told["records"][1:]):
+        one["key"] = cell_key({**told["shared"], **one})
+    for name in set(parts) & set(told["shared"]):
+        value = told["shared"].pop(name)
+        told["records"] = [{name: value, **one} for one in told["records"]]
+    return {**told, "records": [first, *told["records"][1:]]}
+
+
 def test_rows_that_are_none_are_left_out_by_name(records: list[Record], tmp_path: Path) -> None:
     row = collected(records[:6])[0]
     path = save_row(row, tmp_path)
@@ -148,17 +174,32 @@ def test_rows_that_are_none_are_left_out_by_name(records: list[Record], tmp_path
         "binary.json": "\x00\xff",
         "renamed.json": good.replace('"random"', '"best"'),
         "doubled.json": json.dumps({**json.loads(good), "records": json.loads(good)["records"] * 2}),
-        "columns.json": good.replace('"outcomes":{', '"outcomes":[{', 1).replace("}}", "}]}", 1),
+        "columns.json": json.dumps(changed(good, outcomes=[1, 2])),
+        "half.json": good.replace('"source":"random"', '"source":"x\\ud800"'),
+        "strange.json": json.dumps({**json.loads(good), "shared": {**json.loads(good)["shared"], "x": 1}}),
+        "task.json": json.dumps(changed(good, item={"body": "arm", "action": "near", "argument": None})),
+        "float.json": json.dumps(changed(good, replicate=0.0)),
+        "picked.json": json.dumps(changed(good, block=7)),
+        "nested.json": json.dumps(changed(good, shared={"config": {"a": nested(200)}})),
+        "deepest.json": good.replace('"config":{}', '"config":{"a":' + "[" * 980 + "]" * 980 + "}"),
+        "name.json": good,
     }
     for name, text in files.items():
         (tmp_path / name).write_text(text)
+    (tmp_path / "folder.json").mkdir()
     rows, wrong = rows_in(tmp_path)
-    assert len(rows) == 1
-    assert {message.split(":")[0] for message in wrong} == {*files} - {"twice.json"} | {"twice.json"}
+    assert [row.records for row in rows] == [row.records]
+    assert {message.split(":")[0] for message in wrong} == {*files, "folder.json"}
     assert any("hash of what the results depend on" in m for m in wrong if m.startswith("renamed"))
     assert any("NaN" in m for m in wrong if m.startswith("nan"))
-    assert any("another file" in m for m in wrong if m.startswith("twice"))
-    assert any("different lengths" in m for m in wrong if m.startswith("short"))
+    reasons = {
+        "twice": "holds the row of", "name": "holds the row of", "columns": "no columns",
+        "nested": "more than", "half": "half of a character", "strange": "no record has",
+        "task": "does not have", "float": "no integer", "picked": "other starts",
+        "short": "different lengths",
+    }  # fmt: skip
+    for name, reason in reasons.items():
+        assert any(reason in m for m in wrong if m.startswith(f"{name}.json")), name
 
 
 def test_a_row_is_what_its_cells_say(records: list[Record], tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conceptgym.evaluation.board_tables import markdown
-from conceptgym.evaluation.comparison import against, common, flattened, learning, steps_until
+from conceptgym.evaluation.comparison import REFERENCE, against, common, learning, state_of, steps_until
 from conceptgym.evaluation.leaderboard import entry
 from conceptgym.evaluation.records import Outcome, Record
 from conceptgym.evaluation.rows import Row, collected
@@ -32,7 +32,7 @@ def as_agent(row: Row, name: str, won: dict[tuple[str, int], int], **changes: ob
     def changed(record: Record) -> Record:
         wins = won.get((record.item["action"], record.replicate), 0)
         outcomes = tuple(replace(one, success=i < wins) for i, one in enumerate(record.outcomes))
-        agent = {**record.agent, "name": name}
+        agent = {**record.agent, "name": name, "source": "concept" if name == REFERENCE else "idle"}
         return replace(record, agent=agent, outcomes=outcomes, **changes)  # type: ignore[arg-type]
 
     return Row(row.suite, tuple(changed(record) for record in row.records))
@@ -53,6 +53,12 @@ def test_only_what_both_have_is_compared(idle: Row) -> None:
     # A replicate of which a cell is missing is left out.
     holed = Row(part.suite, tuple(r for r in part.records if (r.item["action"], r.replicate) != ("near", 0)))
     assert common(ours, holed)[0].tolist() == [[0.5, 0.0]]
+    (alone,) = against(ours, [holed], np.random.default_rng(0))
+    assert alone["interval"] is None, "one replicate has no spread"
+    # What one of them lacks elsewhere does not matter.
+    failed = Row(ours.suite, tuple(r for r in ours.records if r.item["action"] != "red" or r.replicate))
+    assert common(failed, part)[0].tolist() == ones.tolist()
+    assert failed.complete == [1]
 
 
 def test_rows_of_other_suites_are_not_compared(idle: Row) -> None:
@@ -61,19 +67,38 @@ def test_rows_of_other_suites_are_not_compared(idle: Row) -> None:
 
 
 def test_tables_say_what_the_page_says(idle: Row) -> None:
-    best = as_agent(idle, "concept agent", {(a, r): 2 for a in ("near", "left_of", "red") for r in (0, 1)})
-    learner = as_agent(idle, "learner", {("near", 0): 2}, curve=tuple(map(tuple, RISING.tolist())))
+    best = as_agent(idle, REFERENCE, {(a, r): 2 for a in ("near", "left_of", "red") for r in (0, 1)})
+    learner = as_agent(idle, "a | <b>", {("near", 0): 2}, curve=tuple(map(tuple, RISING.tolist())))
     text = markdown([entry(row, None, [best, learner]) for row in (learner, best)])
-    lines = [line for line in text.splitlines() if line.startswith(("| concept", "| learner"))]
+    lines = [line for line in text.splitlines() if line.startswith(("| concept", "| a &"))]
     assert lines[0].startswith("| concept agent | reference | 3 of 3 | 100.0% | 100.0%, 100.0% to 100.0% |")
-    assert "| 16.7% |" in lines[1] and "8.3%" in lines[1] and "(3 tasks: 16.7% to 100.0%)" in lines[1]
-    assert lines[2] == "| learner | 6 | 0 | 6 of 6 | 1,100, 1,100 to 1,100 |"
+    assert lines[1].startswith("| a &#124; &#60;b&#62; |"), "names are no markup"
+    assert "| 16.7% |" in lines[1] and "8.3%" in lines[1]
+    assert "(3 tasks, 16.7% against 100.0%)" in lines[1]
+    assert lines[2] == "| a &#124; &#60;b&#62; | 6 | 0 | 0 | 6 | 6 of 6 | 1,100, 1,100 to 1,100 |"
 
 
-def test_a_curve_reaches_a_level_or_never() -> None:
+def test_who_was_run_on_a_part_stands_below(idle: Row) -> None:
+    part = as_agent(idle, "part", {("near", 0): 2, ("near", 1): 2})
+    part = Row(part.suite, tuple(r for r in part.records if r.item["action"] == "near"))
+    whole = as_agent(idle, "whole", {("near", 0): 1})
+    text = markdown([entry(row, None, [part, whole]) for row in (part, whole)])
+    assert text.index("| whole |") < text.index("| part |") and "| 1 of 3 | 100.0% |" in text
+    assert "--task 'particle near'" in entry(part)["command"]
+    assert "--task" not in entry(whole)["command"]
+
+
+def test_a_curve_comes_to_a_level_and_stays_or_never_does() -> None:
     assert steps_until(RISING, 0.5) == 1000.0 and steps_until(RISING, 1.01) == np.inf
-    flat = np.array([[float(i), min(i, 12) / 12] for i in range(1, 31)])
-    assert flattened(flat) and not flattened(RISING) and not flattened(flat[:2])
+    lucky = np.array([[100.0 * i, float(i == 1)] for i in range(1, 21)])
+    assert steps_until(lucky, 0.5) == np.inf
+    rising = np.array([[float(i), min(i, 12) / 12] for i in range(1, 31)])
+    assert state_of(rising) == "flat" and state_of(RISING) == "moving" and state_of(rising[:2]) == "moving"
+    assert state_of(np.array([[float(i), 0.0] for i in range(1, 31)])) == "nothing"
+    # What a mean of fifty episodes wobbles by is no movement; twice that is.
+    wobble = np.array([[float(i), 0.5 + 0.08 * (i > 24)] for i in range(1, 31)])
+    assert state_of(wobble) == "flat"
+    assert state_of(np.array([[float(i), 0.4 + 0.3 * (i > 24)] for i in range(1, 31)])) == "moving"
 
 
 def test_practice_is_measured_by_the_concept_agent(idle: Row, tmp_path: Path) -> None:
@@ -85,11 +110,31 @@ def test_practice_is_measured_by_the_concept_agent(idle: Row, tmp_path: Path) ->
     level = wilson(4, 4)[0]
     first = next(steps for steps, success in RISING if success >= level)
     assert told == {
-        "curves": 6, "flat": 0, "judged": 4, "reached": 4, "until": first, "until_interval": (first, first),
+        "curves": 6, "flat": 0, "nothing": 0, "moving": 6,
+        "judged": 4, "reached": 4, "until": first, "until_interval": (first, first),
     }  # fmt: skip
     low = as_agent(idle, "low", {}, curve=((100.0, 0.0), (200.0, 0.0), (300.0, 0.0)))
     never = learning(low, [reference, low], np.random.default_rng(0))
-    assert never["reached"] == 0 and never["until"] is None and never["flat"] == 6
-    assert learning(learner, [learner], np.random.default_rng(0)) == {"curves": 6, "flat": 0}
+    assert never["reached"] == 0 and never["until"] is None and never["nothing"] == 6
+    alone = learning(learner, [learner], np.random.default_rng(0))
+    assert alone == {"curves": 6, "flat": 0, "nothing": 0, "moving": 6}
+    liar = replace(reference.records[0], agent={**reference.records[0].agent, "source": "idle"})
+    assert learning(learner, [Row(idle.suite, (liar,))], np.random.default_rng(0)) == alone
     assert learning(idle, [reference], np.random.default_rng(0)) == {}
     assert all(isinstance(one, Outcome) for one in reference.cell(0, 0))
+
+
+def test_runs_of_different_speed_have_a_median_and_an_interval(idle: Row) -> None:
+    all_of = {(action, replicate): 2 for action in ("near", "left_of", "red") for replicate in (0, 1)}
+    reference, learner = as_agent(idle, REFERENCE, all_of), as_agent(idle, "learner", {})
+    tasks = [record for record in learner.records if record.outcomes]
+    speeds = [100.0, 200.0, 300.0, 400.0, 5000.0, np.inf]
+
+    def curve(steps: float) -> tuple[tuple[float, float], ...]:
+        return tuple((float(step), float(step >= steps)) for step in range(100, 10_001, 100))
+
+    records = tuple(replace(one, curve=curve(speed)) for one, speed in zip(tasks, speeds, strict=True))
+    told = learning(Row(idle.suite, records), [reference], np.random.default_rng(0))
+    assert told["reached"] == 5 and told["judged"] == 6 and told["until"] == 350.0
+    low, high = told["until_interval"]
+    assert 100.0 <= low <= 200.0 and (high is None or high >= 400.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from conceptgym.agents.agent import Agent, Given
-from conceptgym.agents.baselines.canonical import Reading, order_of
+from conceptgym.agents.baselines.canonical import Reading, order_of, what_matters
 from conceptgym.agents.baselines.cloning import (
     ChunkedCloning,
     Cloning,
@@ -22,7 +23,10 @@ from conceptgym.agents.baselines.few_shot import GoalAverage, goal_intention, go
 from conceptgym.agents.baselines.floors import Replay
 from conceptgym.agents.baselines.supervised import Dataset, PolicyAgent, dataset
 from conceptgym.agents.lesson import Lesson, recorded_episode
+from conceptgym.concepts.event import Event
+from conceptgym.envs.arm.env import ArmEnv
 from conceptgym.envs.particle.env import ParticleEnv
+from conceptgym.envs.single import ConceptEnv
 from conceptgym.evaluation.bodies import make_body
 from conceptgym.evaluation.episodes import enact
 
@@ -103,6 +107,7 @@ def test_looks_are_seen_where_the_task_depends_on_them(
         ("near", "closest", "particle", True),
         ("red", None, "identify", True),
         ("follow", None, "arm", False),
+        ("guard", None, "particle", False),
     ],
 )
 def test_others_are_seen_where_the_task_depends_on_them(
@@ -118,11 +123,58 @@ def test_others_are_seen_where_the_task_depends_on_them(
             strangers &= seen.get(name, np.zeros_like(strangers)) == 0
         if not strangers.any():
             continue
-        moved = dict(seen, positions=seen["positions"] + 0.3 * strangers[:, None].astype(np.float32))
-        one, two = (reading.vector(each, order_of(seen)) for each in (seen, moved))
-        assert np.array_equal(one, two) != others
+        for name in {"positions", "velocities", "history"} & set(seen):
+            moved = dict(seen, **{name: seen[name] + 0.3 * strangers[:, None].astype(np.float32)})
+            one, two = (reading.vector(each, order_of(seen)) for each in (seen, moved))
+            assert np.array_equal(one, two) != others, name
         return
     raise AssertionError("no start has an entity that the task does not concern")
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        ParticleEnv("near", layout="trap"),
+        ParticleEnv("near", collisions=True),
+        ArmEnv("square", gripper="pusher"),
+    ],
+)
+def test_others_are_seen_where_they_are_in_the_way(env: ConceptEnv) -> None:
+    assert Reading.of(env.world).others
+
+
+def test_others_are_seen_where_the_error_asks_for_them() -> None:
+    world = ParticleEnv("near").world
+    events = world.task.sample(np.random.default_rng(0), 32)
+
+    class Crowded:
+        """A task whose error depends on everybody's place."""
+
+        generation = replace(world.task.generation, error=lambda event: event.positions.sum((1, 2, 3)))
+
+        def sample(self, rng: np.random.Generator, batch: int) -> Event:
+            return events
+
+    assert what_matters(world) == (False, False)
+    assert what_matters(replace_task(world, Crowded())) == (False, True)
+
+
+def replace_task(world: Any, task: object) -> Any:  # noqa: ANN401  (a world)
+    """The same world, with something for a task that worlds would refuse."""
+    told = copy(world)
+    object.__setattr__(told, "task", task)
+    return told
+
+
+@pytest.mark.parametrize("control", ["grab", "push"])
+@pytest.mark.parametrize("concept", ["near", "follow"])
+def test_the_hand_is_seen(control: str, concept: str) -> None:
+    env = ParticleEnv(concept, control=control)
+    reading = Reading.of(env.world)
+    seen, _ = env.reset(seed=0)
+    moved = dict(seen, positions=seen["positions"] + 0.1 * seen["hand"][:, None])
+    one, two = (reading.vector(each, order_of(seen)) for each in (seen, moved))
+    assert not np.array_equal(one, two)
 
 
 def policy(execute: int, ensemble: float) -> tuple[PolicyAgent, list[int]]:
