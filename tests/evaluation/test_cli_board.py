@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from conceptgym.cli import main
+from conceptgym.evaluation import plan
 from conceptgym.evaluation.films import film
 from conceptgym.evaluation.records import cell_key
 from conceptgym.evaluation.rows import load_row
@@ -85,3 +86,20 @@ def test_two_configurations_of_one_name_are_not_written_over_each_other(
     assert main(["leaderboard", "collect", "--records", str(records), "--rows", str(rows)]) == 2
     assert "several configurations" in capsys.readouterr().err
     assert not rows.exists()
+
+
+def test_the_board_is_filled_with_what_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "suite_names", lambda: ("smoke",))
+    words = ["leaderboard", "fill", "idle", "random", "--out", str(tmp_path)]
+    assert main(words) == 0
+    assert capsys.readouterr().out == "idle: 15 cells, 0 failed\nrandom: 15 cells, 0 failed\n"
+    found = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.json")}
+    assert len(found) == 30
+    gone = next(iter(found))
+    gone.unlink()
+    assert main(words) == 0
+    after = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.json")}
+    assert after.keys() == found.keys()
+    assert {path for path in found if after[path] != found[path]} == {gone}
