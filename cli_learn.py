@@ -158,15 +158,20 @@ def show(concept: str, out: Path, seed: int = 0, weights: Path | None = None, si
 
 
 def evaluate_planners(
-    out: Path = Path("out/planners"), weights: Path | None = None, energy: bool = True, starts: int = 20
+    out: Path = Path("out/planners"),
+    weights: Path | None = None,
+    energy: bool = True,
+    starts: int = 20,
+    planner: tuple[str, ...] = (),
 ) -> None:
-    """Tune and compare all planners on particles, with and without a trap; keeps each cell in --out.
+    """Tune and compare planners on particles, with and without a trap; keeps each cell in --out.
 
     Args:
         out: Folder for a JSON file of each cell, and the table as Markdown.
         weights: A safetensors file with its card beside it; by default the shipped one.
         energy: Whether to plan with the learned energy, too, and not with the true error alone.
         starts: Starts of a cell.
+        planner: Only these: predictive, MPPI, CEM, iCEM, gradient, iLQG.
     """
     import torch
 
@@ -177,7 +182,7 @@ def evaluate_planners(
 
     torch.set_num_threads(1)
     model = ConceptModel.load(weights or WEIGHTS) if energy else None
-    text = planner_table(planner_rows(model, out, starts))
+    text = planner_table(planner_rows(model, out, starts, planners=planner))
     with written_atomically(out / "table.md") as temporary:
         Path(temporary).write_text(text)
     print(text)

@@ -6,7 +6,7 @@ most of the same tuning starts; all of them roll out as many plans an action, bu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -136,23 +136,35 @@ def tuned(planner: str, horizon: str, folder: Path, starts: int) -> Settings:
 
 
 def planner_rows(
-    model: ConceptModel | None, folder: Path, starts: int = 20, tuning: int = 8
+    model: ConceptModel | None,
+    folder: Path,
+    starts: int = 20,
+    tuning: int = 8,
+    planners: Iterable[str] = (),
 ) -> Iterator[tuple[PlannerCell, Settings, Summary]]:
-    """Tunes and measures all planners; with the learned energy, too, where a model is given.
+    """Tunes and measures planners; with the learned energy, too, where a model is given.
 
     Args:
         model: The model, or None.
         folder: For one JSON file a cell; what is there is read.
         starts: Starts of a cell, none of which was tuned with.
         tuning: Tuning starts of each world and choice.
+        planners: Names in ``CHOICES``; all if there are none.
+
+    Raises:
+        ValueError: An unknown planner.
     """
+    wanted = set(planners) or set(CHOICES)
+    if wanted - set(CHOICES):
+        raise ValueError(f"no planners {sorted(wanted - set(CHOICES))}, there are {list(CHOICES)}")
+    named = [name for name in CHOICES if name in wanted]
     costs = ("oracle", "energy") if model is not None else ("oracle",)
     chosen = {
         (planner, horizon): tuned(planner, horizon, folder, tuning)
-        for planner in tqdm(CHOICES, desc="tuning", unit="planner", leave=False)
+        for planner in tqdm(named, desc="tuning", unit="planner", leave=False)
         for horizon in HORIZONS
     }
-    cells = [PlannerCell(w, p, h, c) for w in WORLDS for p in CHOICES for h in HORIZONS for c in costs]
+    cells = [PlannerCell(w, p, h, c) for w in WORLDS for p in named for h in HORIZONS for c in costs]
     for cell in tqdm(cells, desc="planners", unit="cell", leave=False):
         settings = chosen[cell.planner, cell.horizon]
         yield cell, settings, _measured(cell, settings, model, folder, starts)

@@ -101,3 +101,9 @@ def test_the_table_says_what_was_measured() -> None:
     cell = table.PlannerCell("near", "MPPI", "2 s", "oracle")
     text = table.planner_table(iter([(cell, table.CHOICES["MPPI"][1], FOUND)]))
     assert "| near | MPPI | 2 s | deviation 0.5 | oracle | 1 of 2 | 9% to 91% | 20.0 | 96 |" in text
+
+
+def test_planners_are_chosen_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "_solved", lambda *_: pytest.fail("nothing is to be run"))
+    with pytest.raises(ValueError, match=r"no planners \['MPC'\]"):
+        list(table.planner_rows(None, tmp_path, planners=("MPC", "CEM")))
