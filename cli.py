@@ -261,7 +261,7 @@ def verify(record: tyro.conf.Positional[Path], share: float = 0.1, seed: int = 0
         record: A row's file, or a record's.
         share: Share of a row's cells that are run.
         seed: Chooses the cells.
-        mark: Whether to write "re-run matched" into a row's file, if all match.
+        mark: Whether to write into a row's file what came of it: "re-run matched" if all match.
     """
     from .cli_board import verify as run
 
@@ -328,7 +328,10 @@ COMMANDS: Commands = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the command line, and returns its exit status: 0, 1 (it failed) or 2 (it was misused)."""
+    """Runs the command line, and returns its exit status.
+
+    0; 1, it failed; 2, it was misused; 130, it was interrupted.
+    """
     words = sys.argv[1:] if arguments is None else arguments
     if words == ["--version"]:
         print(__version__)
@@ -349,6 +352,9 @@ def main(arguments: list[str] | None = None) -> int:
         hint = "pip install 'conceptgym[train]'" if "conceptgym[" not in str(error) else ""
         print(f"conceptgym: {error} {hint}".rstrip(), file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("conceptgym: interrupted; what was finished and written is kept", file=sys.stderr)
+        return 130
     except (OSError, FloatingPointError, gymnasium.error.Error) as error:
         print(f"conceptgym: {error}", file=sys.stderr)
         return 1
@@ -361,7 +367,7 @@ def _group_help(group: str) -> Callable[[], None]:
 
     show.__doc__ = {
         "train": "Train an energy: tiny, cpu, gpu; or its rival, a policy.",
-        "evaluate": "Measure: energy, ablations, transfer, planners, agent.",
+        "evaluate": f"Measure: {', '.join(GROUPS[group]())}.",
     }.get(group) or (f"Commands: {', '.join(GROUPS[group]())}.")
     return show
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -43,7 +44,8 @@ def evaluate_agent(
     records = list(evaluate(cells, executor=executor, jobs=jobs))
     for record in records:
         if record.failure:
-            print(f"failed: {record.item['action']}, replicate {record.replicate}:\n{record.failure}")
+            name = f"{record.item['body']} {record.item['action']}"
+            print(f"failed: {name}, replicate {record.replicate}:\n{record.failure}")
     _print_rows(collected(records))
     return int(any(record.failure for record in records))
 
@@ -114,19 +116,22 @@ def suite_freeze() -> None:
 def verify(record: Path, share: float, seed: int, mark: bool) -> int:
     """Runs cells of a row, or one record, again; see the command."""
     from .evaluation.records import load_record, read_json
-    from .evaluation.rows import collected, load_row, matched, save_row
+    from .evaluation.rows import collected, load_row, marked, save_row
     from .evaluation.verify import verify as run
 
     told = read_json(record)
     whole = isinstance(told, dict) and "records" in told
+    if mark and not whole:
+        raise ValueError(f"{record} is a single record: a row is marked, not a record")
     row = load_row(record) if whole else collected([load_record(record)])[0]
     verdicts = []
     for one in run(row, np.random.default_rng(seed), share):
         print(f"{'match' if one.matches else 'MISMATCH'}: {one.key} {one.task} {one.why}".rstrip())
         verdicts.append(one.matches)
-    print(f"{sum(verdicts)} of {len(verdicts)} cells match")
-    if mark and whole and all(verdicts):
-        save_row(matched(row), record.parent)
+    failed = f"; {row.failures} cells of the row failed and were left out" if row.failures else ""
+    print(f"{sum(verdicts)} of {len(verdicts)} cells match, of {len(row.records)} in the row{failed}")
+    if mark:
+        save_row(marked(row, all(verdicts) and not row.failures), record.parent)
     return int(not all(verdicts))
 
 
@@ -166,15 +171,28 @@ def leaderboard_collect(records: Path = Path("out/records"), rows: Path = ROWS) 
     from .evaluation.rows import collected, records_in, row_path, save_row
 
     found = collected(records_in(records))
+    if not found:
+        raise ValueError(f"there are no records below {records}")
     paths = [row_path(row, rows) for row in found]
     twice = sorted({str(path) for path in paths if paths.count(path) > 1})
     if twice:
+        told = [
+            f"{len(row.records)} records of {json.dumps(row.agent['config'])}"
+            for row, path in zip(found, paths, strict=True)
+            if str(path) == twice[0]
+        ]
         raise ValueError(
-            f"several configurations would be one file, {', '.join(twice)}: "
-            "remove the records of those that are not wanted, or give them other names"
+            f"several configurations would be one file, {', '.join(twice)} ({'; '.join(told)}, all below "
+            f"{records}): remove the records of those that are not wanted, or give them other names"
         )
     for row in found:
         print(f"{save_row(row, rows)}: {len(row.records)} cells, {row.failures} failed")
+
+
+def _there(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise ValueError(f"there is no folder {folder}: rows are written by 'conceptgym leaderboard collect'")
+    return folder
 
 
 def leaderboard_restore(rows: Path = ROWS, records: Path = Path("out/records")) -> int:
@@ -187,7 +205,7 @@ def leaderboard_restore(rows: Path = ROWS, records: Path = Path("out/records")) 
     from .evaluation.leaderboard import rows_in
     from .evaluation.rows import scatter
 
-    found, wrong = rows_in(rows)
+    found, wrong = rows_in(_there(rows))
     print(f"{sum(scatter(row, records) for row in found)} records of {len(found)} rows")
     for message in wrong:
         print(f"left out: {message}")
@@ -208,7 +226,7 @@ def leaderboard_build(
     """
     from .evaluation.leaderboard import build, rows_in
 
-    found, wrong = rows_in(rows)
+    found, wrong = rows_in(_there(rows))
     for message in wrong:
         print(f"left out: {message}")
     print(f"{build(found, out, films)}: {len(found)} rows")
@@ -235,12 +253,12 @@ def leaderboard_film(
     from .evaluation.leaderboard import rows_in
     from .evaluation.rows import film_path
 
-    found, wrong = rows_in(rows)
+    found, wrong = rows_in(_there(rows))
     for row in tqdm([row for row in found if again or not film_path(row, films).exists()], unit="film"):
         try:
             write_film(row, records, films)
-        except ValueError as error:  # of this row; the others are filmed all the same
-            wrong.append(str(error))
+        except Exception as error:  # of this row's agent; the others are filmed all the same
+            wrong.append(f"{row.agent['name']} in {row.suite.name}: {type(error).__name__}: {error}")
     for message in wrong:
         print(f"left out: {message}")
     return int(bool(wrong))

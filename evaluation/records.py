@@ -184,7 +184,11 @@ def load_record(path: Path) -> Record:
     Raises:
         RecordError: The file holds none.
     """
-    return from_json(read_json(path))
+    told = read_json(path)
+    try:
+        return from_json(told)
+    except RecordError as error:
+        raise RecordError(f"{path}: {error}") from error
 
 
 @cache

@@ -58,6 +58,11 @@ class Row:
         """Cells that failed: their episodes are missing."""
         return sum(bool(record.failure) for record in self.records)
 
+    def sound(self) -> list[int]:
+        """Numbers of the tasks that it was tried on, and at which no cell failed."""
+        failed = {self.number(record) for record in self.records if record.failure}
+        return [task for task in self.tasks() if task not in failed]
+
     def cell(self, item: int, replicate: int) -> list[Outcome]:
         """Outcomes of a task in one replicate."""
         return self._cells.get((item, replicate), [])
@@ -156,7 +161,7 @@ def summary(row: Row, rng: np.random.Generator) -> dict[str, Any]:
     told: dict[str, Any] = {
         "suite": row.suite.name, "version": row.suite.version, "agent": row.agent["name"],
         "track": row.agent["track"], "config": row.agent["config"], "source": row.agent["source"],
-        "replicates": len(scores), "tasks": len(tasks), "of_tasks": len(row.suite.items),
+        "replicates": len(scores), "tasks": len(row.sound()), "of_tasks": len(row.suite.items),
         "episodes": of, "failures": row.failures,
         "status": _status(row), "success": hits / of if of else None,
         "once": float(np.mean([one.once for one in outcomes])) if of else None,
@@ -263,7 +268,11 @@ def scatter(row: Row, out: Path) -> int:
 
 
 def _sound(path: Path) -> bool:
-    return path.exists() and not load_record(path).failure
+    """Whether a record lies there that need not be written again: none that failed, or is damaged."""
+    try:
+        return path.exists() and not load_record(path).failure
+    except RecordError:
+        return False
 
 
 def film_path(row: Row, films: Path) -> Path:
@@ -277,6 +286,7 @@ def records_in(folder: Path) -> list[Record]:
     return [load_record(path) for path in sorted(folder.rglob("*.json")) if "learned" not in path.parts]
 
 
-def matched(row: Row) -> Row:
-    """The row, marked as re-run."""
-    return replace(row, records=tuple(replace(record, status="re-run matched") for record in row.records))
+def marked(row: Row, matches: bool) -> Row:
+    """The row, marked as re-run, or not."""
+    status = "re-run matched" if matches else "self-reported"
+    return replace(row, records=tuple(replace(record, status=status) for record in row.records))

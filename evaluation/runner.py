@@ -18,7 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ..agents import roster
-from ..agents.agent import Given
+from ..agents.agent import Agent, Given
 from ..agents.lesson import Contestant, Lesson
 from ..concepts.energy.provenance import commit
 from ..concepts.event import Event
@@ -70,7 +70,7 @@ class Cell:
 
 def slug(text: str) -> str:
     """A name for files."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "agent"
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or f"agent-{digest(text)[:8]}"
 
 
 def cells_of(
@@ -182,6 +182,10 @@ def _run(told: dict[str, Any], cell: Cell, suite: Suite, contestant: Contestant,
     curve: tuple[tuple[float, float], ...] = ()
     try:
         agent = contestant.learn(lesson)
+        if not isinstance(agent, Agent):
+            raise TypeError(
+                f"learn returned a {type(agent).__name__}, expected an agent with given, info, reset and act"
+            )
         learning = time.perf_counter() - begun
         curve = tuple((steps, success) for steps, success in agent.info.get("curve", ()))
         episodes = [enact(env, agent, start, lesson.demonstrations) for start in starts]
@@ -213,6 +217,7 @@ def _charged(given: Given, lesson: Lesson) -> dict[str, Any]:
     """What the agent says it was given, and not less than what was counted."""
     meter, told = lesson.meter, asdict(given)
     told["environment_steps"] = max(told["environment_steps"], meter.steps)
+    told["reward"] = told["reward"] or (meter.rewarded and lesson.demonstrations is None)
     told["episodes"] = max(told["episodes"], meter.episodes)
     return told
 

@@ -52,14 +52,18 @@ def difference(old: Record, new: Record) -> str:
         return f"it failed: {new.failure.strip().splitlines()[-1]}"
     if new.demonstrations != old.demonstrations:
         return "the demonstrations differ"
+    if dict(new.given) != dict(old.given):
+        return f"it was given {dict(new.given)} instead of {dict(old.given)}"
     if len(new.outcomes) != len(old.outcomes):
         return f"{len(new.outcomes)} episodes instead of {len(old.outcomes)}"
     for one, other in zip(old.outcomes, new.outcomes, strict=True):
         told = (one.start, one.success, one.once, one.steps)
         if told != (other.start, other.success, other.once, other.steps):
             return f"start {one.start} came out as {other}"
-        if abs(one.error - other.error) > _CLOSE or abs(one.returned - other.returned) > _CLOSE * BLOCK:
+        if abs(one.error - other.error) > _CLOSE:
             return f"start {one.start} has error {other.error} instead of {one.error}"
+        if abs(one.returned - other.returned) > _CLOSE * BLOCK:
+            return f"start {one.start} has return {other.returned} instead of {one.returned}"
     return ""
 
 
@@ -75,11 +79,13 @@ def verify(
         suites: Folder of the suites.
 
     Raises:
-        ValueError: The share is not in (0, 1].
+        ValueError: The share is not in (0, 1], or every cell of the row failed.
     """
     if not 0 < share <= 1:
         raise ValueError(f"share is {share}, expected a number in (0, 1]")
     sound = [record for record in row.records if not record.failure]
+    if not sound:
+        raise ValueError("every cell of this row failed: there is nothing to run again")
     count = max(1, round(share * len(sound)))
     for index in sorted(rng.choice(len(sound), size=count, replace=False)):
         record = sound[index]

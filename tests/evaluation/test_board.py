@@ -195,7 +195,7 @@ def test_rows_that_are_none_are_left_out_by_name(records: list[Record], tmp_path
     reasons = {
         "twice": "holds the row of", "name": "holds the row of", "columns": "no columns",
         "nested": "more than", "half": "half of a character", "strange": "no record has",
-        "task": "does not have", "float": "no integer", "picked": "other starts",
+        "task": "does not have", "float": "replicate", "picked": "other starts",
         "short": "different lengths",
     }  # fmt: skip
     for name, reason in reasons.items():
@@ -218,3 +218,4 @@ def test_a_row_is_what_its_cells_say(records: list[Record], tmp_path: Path) -> N
     failed = replace(row.records[0], failure="it broke", outcomes=())
     partial = summary(Row(row.suite, (failed, *row.records[1:])), np.random.default_rng(0))
     assert partial["replicates"] == 1 and partial["failures"] == 1 and partial["episodes"] == 10
+    assert partial["tasks"] == 2 < partial["of_tasks"], "it is no whole row, and stands below those that are"

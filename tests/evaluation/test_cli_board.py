@@ -67,8 +67,12 @@ def test_an_evaluation_goes_on_where_committed_rows_end(
     assert found == {path: path.stat().st_mtime_ns for path in second.rglob("*.json")}, "nothing ran again"
     (next(iter(found))).unlink()
     capsys.readouterr()
+    next(path for path in found if path.exists()).write_text('{"cut": ')  # damaged: it is mended, too
     assert main(["leaderboard", "restore", "--records", str(second), "--rows", str(rows)]) == 0
-    assert "1 records of 1 rows" in capsys.readouterr().out
+    assert "2 records of 1 rows" in capsys.readouterr().out
+    for words in (["restore", "--rows"], ["build", "--rows"], ["film", "--rows"], ["collect", "--records"]):
+        assert main(["leaderboard", *words, str(tmp_path / "nowhere")]) == 2
+        assert "nowhere" in capsys.readouterr().err
 
 
 def test_two_configurations_of_one_name_are_not_written_over_each_other(

@@ -167,6 +167,18 @@ def test_what_goes_wrong_stands_in_the_record_and_is_tried_again(
     assert not any(record.failure for record in mended)
 
 
+def test_who_learns_nothing_that_acts_is_told_so(
+    smoke: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Forgetful(Idle):
+        def learn(self, lesson: Lesson) -> Agent:
+            return None  # type: ignore[return-value]
+
+    monkeypatch.setattr(roster, "find", lambda name: Forgetful())
+    record = run_cell(cells_of(smoke, "forgetful", 1, tmp_path)[0])
+    assert "learn returned a NoneType, expected an agent" in record.failure
+
+
 def test_steps_and_episodes_are_charged_by_the_harness() -> None:
     lesson = Lesson(lambda: make_body("particle", "near"), None, 0)
     env = lesson.env()
@@ -187,7 +199,9 @@ def test_the_experts_episode_can_be_taken_again() -> None:
     assert rewards == pytest.approx(list(episode.rewards)) and sum(rewards) > 0
 
 
-def test_a_row_verifies_and_a_lie_does_not(smoke: Suite, tmp_path: Path) -> None:
+def test_a_row_verifies_and_a_lie_does_not(
+    smoke: Suite, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     rows = collected(evaluate(cells_of(smoke, "random", 2, tmp_path), progress=False))
     verdicts = list(verify(rows[0], np.random.default_rng(0), share=1.0))
     assert len(verdicts) == 6 and all(one.matches for one in verdicts)
@@ -200,6 +214,21 @@ def test_a_row_verifies_and_a_lie_does_not(smoke: Suite, tmp_path: Path) -> None
     assert main(["verify", str(path), "--share", "1.0"]) == 1
     assert main(["verify", str(save_row(rows[0], tmp_path / "rows")), "--share", "0.2", "--mark"]) == 0
     assert '"re-run matched"' in path.read_text()
+    given = replace(record, given={**record.given, "demonstrations": 3})
+    assert "it was given" in difference(given, record)
+    # What does not match any more is not marked any more, and neither is a row of which something failed.
+    told = replace(lied, records=tuple(replace(one, status="re-run matched") for one in lied.records))
+    path = save_row(told, tmp_path / "rows")
+    assert main(["verify", str(path), "--share", "1.0", "--mark"]) == 1
+    assert '"re-run matched"' not in path.read_text()
+    broken = replace(record, outcomes=(), failure="it broke")
+    path = save_row(replace(rows[0], records=(broken, *rows[0].records[1:])), tmp_path / "rows")
+    capsys.readouterr()
+    assert main(["verify", str(path), "--share", "1.0", "--mark"]) == 0
+    assert "5 of 5 cells match, of 6 in the row; 1 cells of the row failed" in capsys.readouterr().out
+    assert '"re-run matched"' not in path.read_text()
+    with pytest.raises(ValueError, match="nothing to run again"):
+        next(verify(replace(rows[0], records=(broken,)), np.random.default_rng(0)))
 
 
 def test_records_are_checked_field_by_field(smoke: Suite, tmp_path: Path) -> None:
@@ -223,11 +252,27 @@ def test_records_are_checked_field_by_field(smoke: Suite, tmp_path: Path) -> Non
         load_record(text)
 
 
-def test_contestants_are_found_by_name_and_by_path() -> None:
+def test_contestants_are_found_by_name_and_by_path(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in roster.CONTESTANTS:
         found = roster.find(name)
         assert isinstance(found, Contestant) and json.dumps(dict(found.config)) is not None
     assert roster.find("conceptgym.agents.baselines.floors:Random").name == "random"
+    for change, reason in (
+        ({"name": "n" * 61}, "1 to 60 characters"),
+        ({"name": ""}, "1 to 60 characters"),
+        ({"track": "fewshot"}, "expected one of"),
+        ({"config": {"f": print}}, "no JSON object"),
+        ({"config": {1: 2}}, "no text"),
+    ):
+        parts = {"name": "x", "track": "few-shot", "config": {}, "learn": lambda self, lesson: None}
+        told = type("Told", (), parts | change)
+        monkeypatch.setattr(roster, "_attribute", lambda path, told=told: told)
+        with pytest.raises(ValueError, match=reason):
+            roster.find("mine:Told")
+    monkeypatch.setattr(roster, "_attribute", lambda path: lambda: 1 / 0)
+    with pytest.raises(ValueError, match="mine:Told could not be made"):
+        roster.find("mine:Told")
+    monkeypatch.undo()
     with pytest.raises(ValueError, match="there is no agent 'nobody'"):
         roster.find("nobody")
     with pytest.raises(ValueError, match="cannot load"):
