@@ -163,6 +163,7 @@ def evaluate_planners(
     energy: bool = True,
     starts: int = 20,
     planner: tuple[str, ...] = (),
+    world: tuple[str, ...] = (),
 ) -> None:
     """Tune and compare planners on particles, with and without a trap; keeps each cell in --out.
 
@@ -172,6 +173,7 @@ def evaluate_planners(
         energy: Whether to plan with the learned energy, too, and not with the true error alone.
         starts: Starts of a cell.
         planner: Only these: predictive, MPPI, CEM, iCEM, gradient, iLQG.
+        world: Only these: near, between, "near, trap".
     """
     import torch
 
@@ -182,7 +184,7 @@ def evaluate_planners(
 
     torch.set_num_threads(1)
     model = ConceptModel.load(weights or WEIGHTS) if energy else None
-    text = planner_table(planner_rows(model, out, starts, planners=planner))
+    text = planner_table(planner_rows(model, out, starts, planners=planner, worlds=world))
     with written_atomically(out / "table.md") as temporary:
         Path(temporary).write_text(text)
     print(text)

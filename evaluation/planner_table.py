@@ -6,7 +6,7 @@ most of the same tuning starts; all of them roll out as many plans an action, bu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -141,6 +141,7 @@ def planner_rows(
     starts: int = 20,
     tuning: int = 8,
     planners: Iterable[str] = (),
+    worlds: Iterable[str] = (),
 ) -> Iterator[tuple[PlannerCell, Settings, Summary]]:
     """Tunes and measures planners; with the learned energy, too, where a model is given.
 
@@ -150,24 +151,29 @@ def planner_rows(
         starts: Starts of a cell, none of which was tuned with.
         tuning: Tuning starts of each world and choice.
         planners: Names in ``CHOICES``; all if there are none.
+        worlds: Names in ``WORLDS``; all if there are none. Planners are tuned on all in any case.
 
     Raises:
-        ValueError: An unknown planner.
+        ValueError: An unknown planner or world.
     """
-    wanted = set(planners) or set(CHOICES)
-    if wanted - set(CHOICES):
-        raise ValueError(f"no planners {sorted(wanted - set(CHOICES))}, there are {list(CHOICES)}")
-    named = [name for name in CHOICES if name in wanted]
+    named, places = _chosen("planners", planners, CHOICES), _chosen("worlds", worlds, WORLDS)
     costs = ("oracle", "energy") if model is not None else ("oracle",)
     chosen = {
         (planner, horizon): tuned(planner, horizon, folder, tuning)
         for planner in tqdm(named, desc="tuning", unit="planner", leave=False)
         for horizon in HORIZONS
     }
-    cells = [PlannerCell(w, p, h, c) for w in WORLDS for p in named for h in HORIZONS for c in costs]
+    cells = [PlannerCell(w, p, h, c) for w in places for p in named for h in HORIZONS for c in costs]
     for cell in tqdm(cells, desc="planners", unit="cell", leave=False):
         settings = chosen[cell.planner, cell.horizon]
         yield cell, settings, _measured(cell, settings, model, folder, starts)
+
+
+def _chosen(kind: str, wanted: Iterable[str], known: Mapping[str, object]) -> list[str]:
+    names = set(wanted) or set(known)
+    if names - set(known):
+        raise ValueError(f"no {kind} {sorted(names - set(known))}, there are {list(known)}")
+    return [name for name in known if name in names]
 
 
 def _measured(

@@ -78,7 +78,7 @@ def test_all_cells_are_measured_with_both_costs(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(table, "HORIZONS", {"0.75 s": lambda settings: settings})
     monkeypatch.setattr(table, "WORLDS", {"near": table.WORLDS["near"]})
     model = conceptgym.load_pretrained()
-    rows = list(table.planner_rows(model, tmp_path, starts=1, tuning=1))
+    rows = list(table.planner_rows(model, tmp_path, starts=1, tuning=1, worlds=("near",)))
     assert [cell.cost for cell, *_ in rows] == ["oracle", "energy"]
     assert all(settings == cheap and found.of == 1 for _, settings, found in rows)
     assert np.isnan(rows[0][2].residual) and rows[1][2].residual >= 0
@@ -107,3 +107,5 @@ def test_planners_are_chosen_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(table, "_solved", lambda *_: pytest.fail("nothing is to be run"))
     with pytest.raises(ValueError, match=r"no planners \['MPC'\]"):
         list(table.planner_rows(None, tmp_path, planners=("MPC", "CEM")))
+    with pytest.raises(ValueError, match=r"no worlds \['far'\]"):
+        list(table.planner_rows(None, tmp_path, worlds=("far",)))
