@@ -162,13 +162,13 @@ def leaderboard_fill(
 
 
 def leaderboard_collect(records: Path = Path("out/records"), rows: Path = ROWS) -> None:
-    """Gather records into one file a row.
+    """Gather records into one file a row; marks of those that were run again stay.
 
     Args:
         records: Folder of the records.
         rows: Folder of the rows.
     """
-    from .evaluation.rows import collected, records_in, row_path, save_row
+    from .evaluation.rows import collected, load_row, records_in, row_path, save_row, with_marks
 
     found = collected(records_in(records))
     if not found:
@@ -185,8 +185,9 @@ def leaderboard_collect(records: Path = Path("out/records"), rows: Path = ROWS) 
             f"several configurations would be one file, {', '.join(twice)} ({'; '.join(told)}, all below "
             f"{records}): remove the records of those that are not wanted, or give them other names"
         )
-    for row in found:
-        print(f"{save_row(row, rows)}: {len(row.records)} cells, {row.failures} failed")
+    for row, path in zip(found, paths, strict=True):
+        known = with_marks(row, load_row(path)) if path.exists() else row
+        print(f"{save_row(known, rows)}: {len(row.records)} cells, {row.failures} failed")
 
 
 def _there(folder: Path) -> Path:

@@ -189,7 +189,7 @@ def _median(values: list[float]) -> float | None:
 
 
 def _status(row: Row) -> str:
-    return "re-run matched" if any(r.status == "re-run matched" for r in row.records) else "self-reported"
+    return "re-run matched" if all(r.status == "re-run matched" for r in row.records) else "self-reported"
 
 
 def _given(row: Row) -> dict[str, Any]:
@@ -284,6 +284,17 @@ def film_path(row: Row, films: Path) -> Path:
 def records_in(folder: Path) -> list[Record]:
     """All records below a folder."""
     return [load_record(path) for path in sorted(folder.rglob("*.json")) if "learned" not in path.parts]
+
+
+def with_marks(row: Row, old: Row) -> Row:
+    """The row, with the marks of an older file for the records that are the same."""
+    known = {record.key: record for record in old.records}
+
+    def one(record: Record) -> Record:
+        before = known.get(record.key)
+        return before if before and replace(record, status=before.status) == before else record
+
+    return replace(row, records=tuple(one(record) for record in row.records))
 
 
 def marked(row: Row, matches: bool) -> Row:

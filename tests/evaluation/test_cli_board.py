@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conceptgym.cli import main
 from conceptgym.evaluation import plan
 from conceptgym.evaluation.films import film
-from conceptgym.evaluation.records import cell_key
-from conceptgym.evaluation.rows import load_row
+from conceptgym.evaluation.records import cell_key, load_record, save_record
+from conceptgym.evaluation.rows import load_row, summary
 from conceptgym.evaluation.suites import load_suite
 
 
@@ -46,8 +48,15 @@ def test_from_evaluation_to_the_page(tmp_path: Path, capsys: pytest.CaptureFixtu
     rates = {row["agent"]: row["success"] for row in data}
     assert rates["do nothing"] == 0.0 < rates["nearest replay"]
     one = rows / "smoke-v1--nearest-replay.json"
-    assert main(["verify", str(one), "--share", "0.5"]) == 0
+    assert main(["verify", str(one), "--share", "0.5", "--mark"]) == 0
     assert "2 of 2 cells match" in capsys.readouterr().out
+    collect = ["leaderboard", "collect", "--records", str(records), "--rows", str(rows)]
+    assert main(collect) == 0
+    assert summary(load_row(one), np.random.default_rng(0))["status"] == "re-run matched"
+    record = load_record(next((records / "smoke-v1" / "nearest-replay").glob("*.json")))
+    save_record(replace(record, commit="another"), records / "smoke-v1" / "nearest-replay")
+    assert main(collect) == 0
+    assert summary(load_row(one), np.random.default_rng(0))["status"] == "self-reported", "one is another"
 
 
 def test_an_evaluation_goes_on_where_committed_rows_end(
