@@ -18,6 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..concepts.event import Event
+from ..envs.particle.world import ParticleWorld
 from ..envs.single import ConceptEnv
 from .carrying import Carrier
 from .planning import MPC, ConceptCost, Context, Plan, Planner, shrinking
@@ -31,6 +32,9 @@ _EVERY = 5
 
 _MARGIN = 0.02
 """By how much sampled actions have to promise less than a place."""
+
+_ELSEWHERE = 8
+"""How often a place that walls keep from being reached is looked for from somewhere else."""
 
 _CLOSELY = shrinking(0.2, 0.05)
 """Noise about what is followed, by the distance from it."""
@@ -201,8 +205,39 @@ class Mission:
         return Found(*finder.plan(context, velocities, self.generator, last))
 
     def _place(self, context: Context) -> Found:
-        """Where everybody is to be, and what that would cost."""
-        goal = torch.as_tensor(np.asarray(self.intention.targets(context.event)), dtype=torch.float32)
+        """Where everybody is to be, and what that would cost: within the walls, where there are walls."""
+        found, fits = self._tried(context, context.event)
+        for _ in range(_ELSEWHERE):
+            if fits:
+                break
+            other, fits = self._tried(context, self._elsewhere(context.event))
+            found = min(found, other, key=lambda one: one.value)
+        return found
+
+    def _tried(self, context: Context, start: Event) -> tuple[Found, bool]:
+        """A place that is found from a start, and whether walls let it be as good as it was meant to be."""
+        goal = torch.as_tensor(np.asarray(self.intention.targets(start)), dtype=torch.float32)
+        meant, wall = self._valued(context, goal), self._walls()
+        if wall is None or not bool((goal.abs() > wall).any()):
+            return meant, True
+        found = self._valued(context, goal.clamp(-wall, wall))
+        return found, found.value < meant.value + _MARGIN
+
+    def _walls(self) -> Float[Tensor, "n 1"] | None:
+        """The largest coordinate of each entity's centre; None where nothing holds anybody back."""
+        if not isinstance(self.env.world, ParticleWorld):
+            return None
+        wall = self.env.state.episode.bodies.wall[0, : self.env.world.width]
+        return torch.as_tensor(wall, dtype=torch.float32)
+
+    def _elsewhere(self, event: Event) -> Event:
+        """The event with what moves somewhere at random, so that the same solution is not found again."""
+        drawn = 2 * torch.rand(event.positions.shape[-2:], generator=self.generator) - 1
+        there = np.where(event.movable[:, None], drawn.numpy(), event.positions)
+        return event.replace(positions=there.astype(event.positions.dtype))
+
+    def _valued(self, context: Context, goal: Float[Tensor, "n 2"]) -> Found:
+        """A place, with what it would cost to be there."""
         now = torch.as_tensor(context.event.final, dtype=torch.float32)
         there = Trajectory(
             {"entities": torch.stack([now, goal])[None]}, torch.zeros(1, 1, 1), torch.ones(1) > 0

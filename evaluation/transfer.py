@@ -140,8 +140,9 @@ def _worked(item: tuple[Cell, str, int, str]) -> tuple[Cell, Summary]:
 
 def _key(cell: Cell, weights: str, starts: int) -> str:
     digest = weights_digest(Path(weights)) if cell.agent == "concept" else ""
-    # Counts up when agents change: paths are walked since the third, which leaves places as they were.
-    version = 3 if cell.task.generation.frames > 1 else 2
+    # Counts up when agents change, where that changes anything: paths are walked since the third, and
+    # places behind walls, which particles alone have, are looked for again since the fourth.
+    version = 3 if cell.task.generation.frames > 1 else 4 if cell.body == "particle" else 2
     return f"{version}/{digest}/{starts}"
 
 

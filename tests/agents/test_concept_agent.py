@@ -116,6 +116,19 @@ def test_a_place_that_was_found_is_held_without_trembling() -> None:
     assert sampled.mission is not None and sampled.mission.found is None
 
 
+def test_a_solution_behind_a_wall_is_looked_for_elsewhere() -> None:
+    """In a corner, too close to whom one is to be far from: the nearest place that is far is outside."""
+    env, agent = ParticleEnv("far"), oracle_agent()
+    for start in (500_013, 500_018, 500_022):
+        observation, info = env.reset(seed=start)
+        agent.reset(env, None, start)
+        while not info["is_success"] and agent.mission is not None and agent.mission.steps < 60:
+            observation, _, _, _, info = env.step(agent.act(observation))
+        assert info["is_success"], start
+        assert agent.mission is not None and agent.mission.found is not None
+        assert agent.mission.found.path.abs().max() <= 1 and agent.mission.found.value < 0.01
+
+
 def test_noise_shrinks_with_what_is_left_to_gain() -> None:
     """A learned cost is not zero at its least: what counts is the distance from that."""
     env = ParticleEnv("near")
