@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -20,16 +20,46 @@ from ..agents import roster
 from ..agents.baselines.adversarial import Adversarial
 from ..agents.baselines.reinforcement import Reinforcement
 from ..agents.lesson import Contestant, Lesson
+from ..concepts.catalogue import get
 from ..concepts.files import written_atomically
-from .bodies import make_body
+from ..concepts.task import Task, task
+from ..envs.single import ConceptEnv
+from .bodies import BODIES
 from .episodes import enact
 
-TASKS: tuple[tuple[str, str, str], ...] = (
-    ("particle", "near", "blue"),
-    ("particle", "left_of", "largest"),
-    ("particle", "ring", "blue"),
+
+@dataclass(frozen=True)
+class Trial:
+    """A task that settings are tried on.
+
+    Attributes:
+        body: A name in ``bodies.BODIES``.
+        action: Name of the concept that is enacted.
+        argument: Name of the concept that says about whom, or None.
+        parameters: Parameters of the action, of which suites have the usual ones alone.
+    """
+
+    body: str
+    action: str
+    argument: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def task(self) -> Task:
+        """What is to be done."""
+        return task(get(self.action, **self.parameters), self.argument)
+
+    def make(self, **more: object) -> ConceptEnv:
+        """An environment of the task."""
+        return BODIES[self.body].make(self.task, **more)
+
+
+TASKS: tuple[Trial, ...] = (
+    Trial("particle", "ring", parameters={"distance": 0.6}),
+    Trial("particle", "offset", parameters={"vector": (-0.2, 0.4)}),
+    Trial("particle", "left_of", "largest"),
 )
-"""Body, action and argument of the tasks; of the training split, and in no suite, not even as a term."""
+"""Of the training split, and in no suite, not even as a term."""
 
 _FIRST_START, _STARTS, _SHOWN = 700_000, 20, 800_000
 
@@ -155,18 +185,14 @@ def with_values(name: str, values: Mapping[str, Any], short: bool = True) -> Con
     return space.changed(contestant, {**values, **steps})
 
 
-def score(contestant: Contestant, tasks: tuple[tuple[str, str, str], ...], starts: int) -> float:
+def score(contestant: Contestant, tasks: tuple[Trial, ...], starts: int) -> float:
     """Mean success at the end over tasks, after learning each."""
     rates = []
-    for index, (body, action, argument) in enumerate(tasks):
-
-        def make(names: tuple[str, str, str] = (body, action, argument), **more: object) -> Any:  # noqa: ANN401
-            return make_body(names[0], names[1], names[2], **more)
-
-        env = make()
+    for index, one in enumerate(tasks):
+        env = one.make()
         shown = env.demonstrations(5, _SHOWN + index)
         hidden = contestant.track == "reward"
-        agent = contestant.learn(Lesson(make, None if hidden else shown, _SHOWN + index))
+        agent = contestant.learn(Lesson(one.make, None if hidden else shown, _SHOWN + index))
         wins = [enact(env, agent, _FIRST_START + start, shown).success for start in range(starts)]
         rates.append(np.mean(wins))
         env.close()
@@ -178,7 +204,7 @@ def tune(
     folder: Path,
     trials: int = 12,
     seed: int = 0,
-    tasks: tuple[tuple[str, str, str], ...] = TASKS,
+    tasks: tuple[Trial, ...] = TASKS,
     starts: int = _STARTS,
 ) -> dict[str, Any]:
     """Tries settings until there are as many trials, and writes what came of all of them.
@@ -188,7 +214,7 @@ def tune(
         folder: For the journal and the result.
         trials: Trials in all; those of an earlier call count.
         seed: Seeds the choice of trials.
-        tasks: Body, action and argument of each task.
+        tasks: What settings are tried on.
         starts: Starts of each task.
 
     Returns:
@@ -202,7 +228,8 @@ def tune(
         raise ValueError(f"nothing is known to tune of {name!r}, only of {', '.join(SPACES)}")
     if trials < 1:
         raise ValueError(f"trials is {trials}, expected one at least")
-    study = _study(name, folder, seed, (tasks, starts))
+    told_tasks = [asdict(one) for one in tasks]
+    study = _study(name, folder, seed, (told_tasks, starts))
     done = sum(trial.value is not None for trial in study.trials)
     if not any(t.value is not None and t.params == SPACES[name].default for t in study.trials):
         study.enqueue_trial(dict(SPACES[name].default))
@@ -214,7 +241,7 @@ def tune(
     study.optimize(objective, n_trials=max(trials - done, 0))
     known = [{"values": t.params, "score": t.value} for t in study.trials if t.value is not None]
     best = max(known, key=lambda one: one["score"])
-    told = {"agent": name, "tasks": tasks, "starts": starts, "best": best, "trials": known}
+    told = {"agent": name, "tasks": told_tasks, "starts": starts, "best": best, "trials": known}
     with written_atomically(folder / f"{name}.json") as temporary:
         Path(temporary).write_text(json.dumps(told, indent=1) + "\n")
     return told

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from conceptgym.agents import roster
+from conceptgym.concepts.catalogue import get
 from conceptgym.concepts.task import task
 from conceptgym.evaluation import tuning
 from conceptgym.evaluation.suites import load_suite, suite_names
@@ -20,9 +21,16 @@ def test_no_suite_has_a_task_of_the_tuning() -> None:
         for a, b in (task(action).action.terms if "&" in action and argument is None else ())
     }
     assert ("near", "red") in joined
-    for body, action, argument in TASKS:
-        assert (body, action, argument) not in tested and (action, argument) not in joined
-        assert task(action, argument).split == "train"
+    for one in TASKS:
+        if not one.parameters:
+            assert (one.body, one.action, one.argument) not in tested and (
+                one.action,
+                one.argument,
+            ) not in joined
+        for name, value in one.parameters.items():
+            assert value != get(one.action).parameters[name]
+        assert one.task.split == "train"
+        assert one.make().world.task.action.parameters == (one.parameters or get(one.action).parameters)
     starts = {start for name in suite_names() for start in load_suite(name).starts}
     assert not starts & set(range(tuning._FIRST_START, tuning._FIRST_START + 1000))
 
