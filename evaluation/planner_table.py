@@ -6,6 +6,7 @@ most of the same tuning starts; all of them roll out as many plans an action, bu
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -94,13 +95,13 @@ class PlannerCell:
         return "-".join(part.replace(", ", "_").replace(" ", "") for part in parts)
 
 
-def told(settings: Settings) -> str:
-    """What was chosen, in words."""
-    if settings.planner == "ilqg":
-        return f"{settings.iterations} iterations"
-    if settings.planner == "gradient":
-        return f"{settings.samples} plans, {settings.iterations} steps"
-    return f"deviation {asdict(settings.sampler)['deviation']}"  # type: ignore[call-overload]
+def told(settings: Mapping[str, Any]) -> str:
+    """What was chosen, as a dictionary, in words."""
+    if settings["planner"] == "ilqg":
+        return f"{settings['iterations']} iterations"
+    if settings["planner"] == "gradient":
+        return f"{settings['samples']} plans, {settings['iterations']} steps"
+    return f"deviation {settings['sampler']['deviation']}"
 
 
 def _solved(world: str, agent: Agent, first: int, starts: int, k: int) -> Summary:
@@ -127,7 +128,7 @@ def tuned(planner: str, horizon: str, folder: Path, starts: int) -> Settings:
         return sum(one.hits for one in found), sum(one.model_steps for one in found)
 
     def make() -> dict[str, object]:
-        return {"trials": [[told(settings), *trial(settings)] for settings in choices]}
+        return {"trials": [[told(asdict(settings)), *trial(settings)] for settings in choices]}
 
     path = folder / f"tuned-{planner}-{horizon.replace(' ', '')}.json"
     trials = kept(path, {"choices": [asdict(c) for c in choices], "starts": starts}, make)["trials"]
@@ -142,6 +143,7 @@ def planner_rows(
     tuning: int = 8,
     planners: Iterable[str] = (),
     worlds: Iterable[str] = (),
+    horizons: Iterable[str] = (),
 ) -> Iterator[tuple[PlannerCell, Settings, Summary]]:
     """Tunes and measures planners; with the learned energy, too, where a model is given.
 
@@ -152,18 +154,20 @@ def planner_rows(
         tuning: Tuning starts of each world and choice.
         planners: Names in ``CHOICES``; all if there are none.
         worlds: Names in ``WORLDS``; all if there are none. Planners are tuned on all in any case.
+        horizons: Names in ``HORIZONS``; all if there are none.
 
     Raises:
-        ValueError: An unknown planner or world.
+        ValueError: An unknown planner, world or horizon.
     """
     named, places = _chosen("planners", planners, CHOICES), _chosen("worlds", worlds, WORLDS)
+    reaches = _chosen("horizons", horizons, HORIZONS)
     costs = ("oracle", "energy") if model is not None else ("oracle",)
     chosen = {
         (planner, horizon): tuned(planner, horizon, folder, tuning)
         for planner in tqdm(named, desc="tuning", unit="planner", leave=False)
-        for horizon in HORIZONS
+        for horizon in reaches
     }
-    cells = [PlannerCell(w, p, h, c) for w in places for p in named for h in HORIZONS for c in costs]
+    cells = [PlannerCell(w, p, h, c) for w in places for p in named for h in reaches for c in costs]
     for cell in tqdm(cells, desc="planners", unit="cell", leave=False):
         settings = chosen[cell.planner, cell.horizon]
         yield cell, settings, _measured(cell, settings, model, folder, starts)
@@ -191,14 +195,30 @@ def _measured(
     return restored(kept(folder / f"{cell.name}.json", key, make)["summary"])
 
 
-def planner_table(rows: Iterator[tuple[PlannerCell, Settings, Summary]]) -> str:
-    """The rows as Markdown."""
+def measured_rows(folder: Path) -> list[tuple[PlannerCell, Mapping[str, Any], Summary]]:
+    """All cells of a folder with the settings that were chosen, in the order of the tables."""
+    rows = []
+    for path in sorted(folder.glob("*.json")):
+        known = json.loads(path.read_text())
+        if "summary" in known:
+            key = known["key"]
+            rows.append((PlannerCell(**key["cell"]), key["settings"], restored(known["summary"])))
+    orders = {name: place for table in (WORLDS, CHOICES, HORIZONS) for place, name in enumerate(table)}
+
+    def order(cell: PlannerCell) -> tuple[int, int, int, bool]:
+        return orders[cell.world], orders[cell.planner], orders[cell.horizon], cell.cost == "energy"
+
+    return sorted(rows, key=lambda row: order(row[0]))
+
+
+def planner_table(folder: Path) -> str:
+    """The cells of a folder as Markdown."""
     heads = (
         "world", "planner", "horizon", "chosen", "cost", "success", "95% interval", "ms a plan",
         "model steps an episode",
     )  # fmt: skip
     lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
-    for cell, settings, one in rows:
+    for cell, settings, one in measured_rows(folder):
         low, high = one.interval
         parts = (
             cell.world, cell.planner, cell.horizon, told(settings), cell.cost, f"{one.hits} of {one.of}",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -212,7 +213,7 @@ def tune(
     Args:
         name: A name in ``SPACES``.
         folder: For the journal and the result.
-        trials: Trials in all; those of an earlier call count.
+        trials: Trials of different settings in all; those of an earlier call count.
         seed: Seeds the choice of trials.
         tasks: What settings are tried on.
         starts: Starts of each task.
@@ -230,21 +231,33 @@ def tune(
         raise ValueError(f"trials is {trials}, expected one at least")
     told_tasks = [asdict(one) for one in tasks]
     study = _study(name, folder, seed, (told_tasks, starts))
-    done = sum(trial.value is not None for trial in study.trials)
     if not any(t.value is not None and t.params == SPACES[name].default for t in study.trials):
         study.enqueue_trial(dict(SPACES[name].default))
 
-    def objective(trial: Any) -> float:  # noqa: ANN401  (an optuna.Trial)
-        values = {n: trial.suggest_categorical(n, choices) for n, choices in SPACES[name].choices.items()}
-        return score(with_values(name, values), tasks, starts)
+    from optuna.trial import TrialState
 
-    study.optimize(objective, n_trials=max(trials - done, 0))
-    known = [{"values": t.params, "score": t.value} for t in study.trials if t.value is not None]
-    best = max(known, key=lambda one: one["score"])
-    told = {"agent": name, "tasks": told_tasks, "starts": starts, "best": best, "trials": known}
+    possible = math.prod(len(choices) for choices in SPACES[name].choices.values())
+    while len(found := _tried(study)) < min(trials, possible):
+        trial = study.ask()
+        values = {n: trial.suggest_categorical(n, choices) for n, choices in SPACES[name].choices.items()}
+        if values in [one["values"] for one in found]:
+            study.tell(trial, state=TrialState.FAIL)  # the same again would say nothing new
+        else:
+            study.tell(trial, score(with_values(name, values), tasks, starts))
+    best = max(found, key=lambda one: one["score"])
+    told = {"agent": name, "tasks": told_tasks, "starts": starts, "best": best, "trials": found}
     with written_atomically(folder / f"{name}.json") as temporary:
         Path(temporary).write_text(json.dumps(told, indent=1) + "\n")
     return told
+
+
+def _tried(study: Any) -> list[dict[str, Any]]:  # noqa: ANN401  (an optuna.Study)
+    """What came of settings, each once."""
+    known: list[dict[str, Any]] = []
+    for trial in study.trials:
+        if trial.value is not None and trial.params not in [one["values"] for one in known]:
+            known.append({"values": trial.params, "score": trial.value})
+    return known
 
 
 def _study(name: str, folder: Path, seed: int, measured: tuple[Any, ...]) -> Any:  # noqa: ANN401  (an optuna.Study)

@@ -1,7 +1,7 @@
 """Tuning: disjoint tasks, the default first, a study that goes on, and everything that may vary varies."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -69,10 +69,18 @@ def test_a_study_tries_the_default_first_and_goes_on(tmp_path: Path, monkeypatch
     assert len(tune("cloning", tmp_path, trials=5)["trials"]) == 5 == len(tried)
     for trials in (6, 7, 8):  # one after each restart
         tune("cloning", tmp_path, trials=trials)
-    assert len({str(one) for one in tried[5:]}) > 1, "restarts do not draw the same again"
+    assert len({str(one) for one in tried}) == len(tried) == 8, "nothing is tried twice, restarts or not"
     assert len(tune("cloning", tmp_path, trials=1, starts=3)["trials"]) == 1, "another measure, another study"
     with pytest.raises(ValueError, match="nothing is known to tune"):
         tune("random", tmp_path)
+
+
+def test_a_study_ends_where_nothing_is_left_to_try(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = replace(SPACES["cloning"], choices={"rate": (1e-3, 1e-4)}, default={"rate": 1e-3})
+    monkeypatch.setattr(tuning, "SPACES", {"cloning": few})
+    monkeypatch.setattr(tuning, "score", lambda contestant, *_: contestant.settings.rate)
+    trials = tune("cloning", tmp_path, trials=5)["trials"]
+    assert [one["values"]["rate"] for one in trials] == [1e-3, 1e-4] == [one["score"] for one in trials]
 
 
 def test_success_is_the_mean_over_tasks() -> None:
