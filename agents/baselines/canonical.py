@@ -30,7 +30,8 @@ LOOKS = ("colors", "sizes")
 _PLACES = ("positions", "velocities", "present", "history")
 """Observations of where entities are."""
 
-_SEEN = 10.0
+SEEN = 10.0
+"""Bound of what learners see."""
 
 
 def order_of(observation: Mapping[str, np.ndarray]) -> Int[np.ndarray, " bodies"]:
@@ -119,7 +120,7 @@ class Reading:
                     here = concerned(*_bodies(observation))[order][1:, None]
                     part = np.concatenate([part[:1], (part[1:] - part[:1]) * here])
             parts.append(part.ravel())
-        return np.clip(np.concatenate(parts), -_SEEN, _SEEN)
+        return np.clip(np.concatenate(parts), -SEEN, SEEN)
 
     def sorted(self, actions: np.ndarray, order: np.ndarray) -> np.ndarray:
         """Actions, (..., A), in an order."""
@@ -162,7 +163,7 @@ class Canonical(gym.Wrapper[Any, Any, Any, Any]):
         self._reading = Reading.of(env.unwrapped.world)  # type: ignore[attr-defined]
         example = {name: np.zeros(part.shape or (), np.float32) for name, part in space.spaces.items()}
         size = len(self._reading.vector(example, self._order))
-        self.observation_space = spaces.Box(-_SEEN, _SEEN, (size,), np.float32)
+        self.observation_space = spaces.Box(-SEEN, SEEN, (size,), np.float32)
 
     def _seen(self, observation: dict[str, np.ndarray]) -> np.ndarray:
         self._order = order_of(observation)

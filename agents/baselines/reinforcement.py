@@ -9,7 +9,7 @@ as one every step.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from ...envs.single import ConceptEnv
 from ..agent import Agent, Given
 from ..lesson import Lesson, Metered, Track
 from .canonical import READING, Canonical, Reading, order_of
+from .hindsight import CanonicalGoal, GoalView
 
 _WINDOW = 50
 """Episodes over which the curve's success is a mean."""
@@ -85,24 +86,22 @@ class Policy:
     info: dict[str, Any]
     goal: bool = False
     _env: ConceptEnv | None = None
-    _reading: Reading | None = None
+    _view: GoalView | None = None
+    _order: np.ndarray | None = None
 
     def reset(self, env: ConceptEnv, demonstrations: Event | None, seed: int) -> None:
         """Begins an episode."""
-        self._env, self._reading = env, Reading.of(env.world)
+        self._env, self._view = env, GoalView.of(env.world)
+        self._order = self._view.order(env.state) if self.goal else None
 
     def act(self, observation: Mapping[str, np.ndarray]) -> Float[np.ndarray, " action"]:
         """The policy's mean action, in [-1, 1]."""
-        if self.goal:
-            assert self._env is not None, "reset comes first"
-            world: Any = replace(self._env.world, goal=True)  # type: ignore[type-var]
-            told = {name: part[0] for name, part in world.observe(self._env.state).items()}
-            return np.clip(self.predict(told), -1, 1).astype(np.float32)
-        assert self._env is not None, "reset comes first"
-        assert self._reading is not None, "and says how the task is read"
-        order = order_of(observation)
-        action = np.clip(self.predict(self._reading.vector(observation, order)), -1, 1).astype(np.float32)
-        return self._reading.restored(action, order)
+        assert self._env is not None and self._view is not None, "reset comes first"
+        order = order_of(observation) if self._order is None else self._order
+        reading = self._view.reading
+        told = self._view.seen(self._env.state, order) if self.goal else reading.vector(observation, order)
+        action = np.clip(self.predict(told), -1, 1).astype(np.float32)
+        return reading.restored(action, order)
 
 
 def _libraries() -> dict[str, Any]:
@@ -132,14 +131,14 @@ class Reinforcement:
     @property
     def config(self) -> Mapping[str, object]:
         """All settings."""
-        return {**asdict(self.settings), "reading": 0 if self.settings.goal else READING}
+        return {**asdict(self.settings), "reading": READING}
 
     def learn(self, lesson: Lesson) -> Agent:
         """Learns in the environment, or, where it has done so before, reads what it learned."""
         settings = self.settings
         arguments = {"goal": True, "reward": "sparse"} if settings.goal else {}
         practice = lesson.env(**arguments)
-        env = practice if settings.goal else Canonical(practice)
+        env = CanonicalGoal(practice) if settings.goal else Canonical(practice)
         model = make_learner(settings, env, lesson)
 
         def practise() -> list[list[float]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conceptgym.agents import roster
 from conceptgym.agents.baselines import reinforcement
 from conceptgym.agents.baselines.reinforcement import Reinforcement, ReinforcementConfig, curve_of
 from conceptgym.agents.lesson import Lesson
@@ -77,8 +78,10 @@ def test_an_unknown_algorithm_is_named() -> None:
 
 
 @pytest.mark.slow
-def test_sac_solves_between_in_sixteen_thousand_steps() -> None:
-    contestant = replace(reinforcement.sac(), settings=replace(reinforcement.sac().settings, steps=16_000))
+@pytest.mark.parametrize("name", ["sac", "td3", "tqc", "sac-her", "tqc-her", "sac-demonstrations", "ppo"])
+def test_between_is_solved_in_the_steps_of_the_board(name: str) -> None:
+    contestant: Any = roster.find(name)
+    assert contestant.settings.steps == (100_000 if name == "ppo" else 16_000)
     agent, env = contestant.learn(lesson(None, "between")), make_body("particle", "between")
     rate = np.mean([enact(env, agent, start, None).success for start in range(500_000, 500_100)])
     assert rate >= 0.95
