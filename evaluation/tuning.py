@@ -156,7 +156,7 @@ SPACES: dict[str, Space] = {
     ),
     "chunked-cloning": Space(
         {**_COPYING, "horizon": (5, 10, 20), "ensemble": (0.0, 0.1)},
-        {"rate": 1e-3, "updates": 2000, "horizon": 10, "ensemble": 0.1},
+        {"rate": 3e-3, "updates": 1000, "horizon": 5, "ensemble": 0.1},
         _cloning,
     ),
     "implicit-cloning": Space(

@@ -118,7 +118,7 @@ class ChunkedCloning:
     without its variational part, which serves demonstrations of humans.
     """
 
-    settings: CloningConfig = CloningConfig(horizon=10, width=64)
+    settings: CloningConfig = CloningConfig(horizon=5, width=64, rate=3e-3, updates=1000)
     ensemble: float = 0.1
     name: str = "chunked cloning"
     track: Track = "few-shot"

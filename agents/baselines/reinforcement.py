@@ -3,7 +3,7 @@
 Hyperparameters are the library's defaults, which are those of the papers, but for what is said here.
 Discount and entropy of the maximum-entropy learners were chosen among eight settings by the success of
 "between" with particles, from starts that no suite has; so was an update every other step, which does as well
-as one every step.
+as one every step. SAC and TD3 were tuned after that (``conceptgym tune``), and nothing better was found.
 """
 
 from __future__ import annotations
