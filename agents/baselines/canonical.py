@@ -102,6 +102,12 @@ class Reading:
         entitywise = size in (bodies, 2 * bodies) and "joints" not in observation.spaces
         return Reading(size // bodies if entitywise else 0, *what_matters(world))
 
+    def space(self, seen: spaces.Dict) -> spaces.Box:
+        """The vectors of observations, by their own space."""
+        zeros = {name: np.zeros(part.shape or (), np.float32) for name, part in seen.spaces.items()}
+        size = len(self.vector(zeros, np.arange(len(zeros["positions"]))))
+        return spaces.Box(-SEEN, SEEN, (size,), np.float32)
+
     def vector(
         self, observation: Mapping[str, np.ndarray], order: np.ndarray
     ) -> Float[np.ndarray, " features"]:
@@ -161,9 +167,7 @@ class Canonical(gym.Wrapper[Any, Any, Any, Any]):
         assert isinstance(space, spaces.Dict), "the environments of this package give dictionaries"
         self._order = np.arange(space["positions"].shape[0])  # type: ignore[index]
         self._reading = Reading.of(env.unwrapped.world)  # type: ignore[attr-defined]
-        example = {name: np.zeros(part.shape or (), np.float32) for name, part in space.spaces.items()}
-        size = len(self._reading.vector(example, self._order))
-        self.observation_space = spaces.Box(-SEEN, SEEN, (size,), np.float32)
+        self.observation_space = self._reading.space(space)
 
     def _seen(self, observation: dict[str, np.ndarray]) -> np.ndarray:
         self._order = order_of(observation)

@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 
 from ...envs.state import World
 from ..lesson import Metered
-from .canonical import SEEN, Reading, order_of
+from .canonical import Reading, order_of
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,8 @@ class CanonicalGoal(gym.Wrapper[Any, Any, Any, Any]):
         self._env: Any = env.unwrapped
         self._view = GoalView.of(env.unwrapped.world)  # type: ignore[attr-defined]
         self._order = np.arange(0)
-        plain = self._view.world.observation_space
-        example = {name: np.zeros(part.shape or (), np.float32) for name, part in plain.spaces.items()}
-        size = len(self._view.reading.vector(example, np.arange(len(example["positions"]))))
+        seen = self._view.reading.space(self._view.world.observation_space)
         goal = env.observation_space["desired_goal"]  # type: ignore[index]
-        seen = spaces.Box(-SEEN, SEEN, (size,), np.float32)
         self.observation_space = spaces.Dict(
             {"observation": seen, "achieved_goal": goal, "desired_goal": goal}
         )
