@@ -1,10 +1,10 @@
 """Observations in a fixed order, as vectors: the marked entity first, then the attended, then the others.
 
 Scenes are sets: their slots mean nothing. A perceptron that has to find the attended among them needs
-orders of magnitude more steps, so that every learned baseline sees them sorted, and relative to the
-marked entity where there is one. What the task does not depend on is left out, colours and sizes, or where
-those are who are neither attended nor move: constant for an episode, it would be learned by heart. Actions
-that belong to entities are sorted back.
+orders of magnitude more steps, so that every learned baseline sees them sorted, from near to far at the
+start of an episode, and relative to the marked entity where there is one. What the task does not depend on
+is left out, colours and sizes, or where those are who are neither attended nor move: constant for an
+episode, it would be learned by heart. Actions that belong to entities are sorted back.
 """
 
 from __future__ import annotations
@@ -35,19 +35,23 @@ SEEN = 10.0
 
 
 def order_of(observation: Mapping[str, np.ndarray]) -> Int[np.ndarray, " bodies"]:
-    """Slots in order, (M,): marked, attended, movable, present; then from left to right.
+    """Slots in order, (M,): marked, attended, movable, present; then from near the marked one to far from it.
 
-    Not by distance: two entities change places in that order just where one is to be between them.
+    Where nobody is marked, the last is from left to right. It is asked at the start of an episode, and kept:
+    an order that follows the places would change just where something moves past another.
     """
     zero = np.zeros(observation["positions"].shape[-2])
     marker, present = observation["marker"], observation["present"]
     attended, movable = observation.get("attention", zero), observation.get("movable", zero)
     rank = -(8 * marker + 4 * attended + 2 * movable + present)
     places = observation["positions"]
+    if np.any(marker > 0):
+        away = np.linalg.norm(places - places[np.argmax(marker)], axis=-1)
+        return np.lexsort((away, rank))
     return np.lexsort((places[:, 1], places[:, 0], rank))
 
 
-READING = 2
+READING = 3
 """Counts up with what learners see, and is part of what their results depend on."""
 
 
@@ -170,12 +174,12 @@ class Canonical(gym.Wrapper[Any, Any, Any, Any]):
         self.observation_space = self._reading.space(space)
 
     def _seen(self, observation: dict[str, np.ndarray]) -> np.ndarray:
-        self._order = order_of(observation)
         return self._reading.vector(observation, self._order)
 
     def reset(self, **arguments: Any) -> tuple[np.ndarray, dict[str, Any]]:  # noqa: ANN401
-        """Starts an episode."""
+        """Starts an episode, and settles its order."""
         observation, info = self.env.reset(**arguments)
+        self._order = order_of(observation)
         return self._seen(observation), info
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:

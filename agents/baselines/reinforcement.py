@@ -92,13 +92,12 @@ class Policy:
     def reset(self, env: ConceptEnv, demonstrations: Event | None, seed: int) -> None:
         """Begins an episode."""
         self._env, self._view = env, GoalView.of(env.world)
-        self._order = self._view.order(env.state) if self.goal else None
+        self._order = self._view.order(env.state)
 
     def act(self, observation: Mapping[str, np.ndarray]) -> Float[np.ndarray, " action"]:
         """The policy's mean action, in [-1, 1]."""
-        assert self._env is not None and self._view is not None, "reset comes first"
-        order = order_of(observation) if self._order is None else self._order
-        reading = self._view.reading
+        assert self._env and self._view and self._order is not None, "reset comes first"
+        order, reading = self._order, self._view.reading
         told = self._view.seen(self._env.state, order) if self.goal else reading.vector(observation, order)
         action = np.clip(self.predict(told), -1, 1).astype(np.float32)
         return reading.restored(action, order)
@@ -265,11 +264,11 @@ def _remember(model: Any, lesson: Lesson, count: int) -> None:  # noqa: ANN401  
     reading = Reading.of(lesson.make().world)
     for episode in lesson.episodes(count):
         last = len(episode.actions) - 1
+        order = order_of({name: part[0] for name, part in episode.observations.items()})
         for step, action in enumerate(episode.actions):
             seen = [{n: part[i] for n, part in episode.observations.items()} for i in (step, step + 1)]
-            orders = [order_of(each) for each in seen]
-            now, then = (reading.vector(each, order)[None] for each, order in zip(seen, orders, strict=True))
-            action = reading.sorted(action, orders[0])
+            now, then = (reading.vector(each, order)[None] for each in seen)
+            action = reading.sorted(action, order)
             reward, over = np.array([episode.rewards[step]]), np.array([step == last])
             told = [{"TimeLimit.truncated": step == last}]
             model.replay_buffer.add(now, then, action[None], reward, over, told)

@@ -51,9 +51,9 @@ def dataset(episodes: Sequence[EpisodeArrays], reading: Reading, horizon: int = 
     seen, chunks = [], []
     for episode in episodes:
         count = len(episode.actions)
+        order = order_of({name: part[0] for name, part in episode.observations.items()})
         for step in range(count):
             now = {name: part[step] for name, part in episode.observations.items()}
-            order = order_of(now)
             seen.append(reading.vector(now, order))
             chunk = episode.actions[np.minimum(np.arange(step, step + horizon), count - 1)]
             chunks.append(reading.sorted(chunk, order))
@@ -127,6 +127,7 @@ class PolicyAgent:
     execute: int = 1
     ensemble: float = 0.0
     _reading: Reading = field(default_factory=lambda: Reading(0))
+    _order: np.ndarray | None = None
     _generator: torch.Generator = field(default_factory=torch.Generator)
     _chunks: list[Tensor] = field(default_factory=list)
     _used: int = 0
@@ -138,14 +139,14 @@ class PolicyAgent:
 
     def reset(self, env: ConceptEnv, demonstrations: Event | None, seed: int) -> None:
         """Begins an episode."""
-        self._reading = Reading.of(env.world)
+        self._reading, self._order = Reading.of(env.world), None
         self._generator = torch.Generator().manual_seed(seed)
         self._chunks, self._used = [], 0
 
     @torch.no_grad()
     def act(self, observation: Mapping[str, np.ndarray]) -> Float[np.ndarray, " action"]:
         """The next action, in [-1, 1]."""
-        order = order_of(observation)
+        order = self._order = order_of(observation) if self._order is None else self._order
         if not self._chunks or self._used >= self.execute or self.ensemble:
             seen = self.data.standardised(self._reading.vector(observation, order))
             horizon = self.data.chunks.shape[1]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from conceptgym.agents.agent import Agent, Given
-from conceptgym.agents.baselines.canonical import Reading, order_of, what_matters
+from conceptgym.agents.baselines.canonical import Canonical, Reading, order_of, what_matters
 from conceptgym.agents.baselines.cloning import (
     ChunkedCloning,
     Cloning,
@@ -22,7 +22,7 @@ from conceptgym.agents.baselines.cloning import (
 from conceptgym.agents.baselines.few_shot import GoalAverage, goal_intention, goals
 from conceptgym.agents.baselines.floors import Replay
 from conceptgym.agents.baselines.supervised import Dataset, PolicyAgent, dataset
-from conceptgym.agents.lesson import Lesson, recorded_episode
+from conceptgym.agents.lesson import Lesson, Meter, Metered, recorded_episode
 from conceptgym.concepts.event import Event
 from conceptgym.envs.arm.env import ArmEnv
 from conceptgym.envs.particle.env import ParticleEnv
@@ -208,6 +208,43 @@ def test_chunks_are_blended_over_time_with_the_oldest_first() -> None:
     third = (weights * [0.1, 0.2, 0.3]).sum() / weights.sum()
     fourth = (weights * [0.2, 0.3, 0.4]).sum() / weights.sum()
     assert acted(agent, 4)[2:] == pytest.approx([third, fourth]) and len(asked) == 4
+
+
+def test_the_nearest_comes_first_and_who_is_passed_keeps_its_slot() -> None:
+    places = np.array([[0.0, 0.0], [0.5, 0.0], [-0.2, 0.0], [0.1, 0.0], [0.0, 0.3]], dtype=np.float32)
+    marker = np.array([1, 0, 0, 0, 0], dtype=np.float32)
+    attention = np.array([0, 1, 1, 0, 1], dtype=np.float32)
+    present = np.ones(5, dtype=np.float32)
+    seen = {"positions": places, "marker": marker, "attention": attention, "present": present}
+    assert order_of(seen).tolist() == [0, 2, 4, 1, 3], "marked, attended from near to far, others"
+    assert order_of(seen | {"marker": 0 * marker}).tolist() == [2, 4, 1, 0, 3], "from left to right"
+
+
+def test_an_order_is_kept_for_an_episode() -> None:
+    env = Canonical(Metered(ParticleEnv("square"), Meter()))
+    env.reset(seed=0)
+    raw: Any = env.unwrapped
+    before = env._order.copy()
+    for _ in range(40):
+        here, toward = raw.state.positions[0], raw.state.positions[0][::-1]
+        there = np.clip(4 * (toward - here), -1, 1).astype(np.float32).ravel()
+        env.step(env._reading.sorted(there, env._order))
+    now = {name: part[0] for name, part in raw.world.observe(raw.state).items()}
+    assert not np.array_equal(order_of(now), before), "they did change places"
+    assert np.array_equal(env._order, before)
+
+
+def test_chunks_find_their_entities_though_these_change_places() -> None:
+    def decide(seen: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        return torch.tensor([[0.1, 0.1, 0.2, 0.2]] * 3)
+
+    data = Dataset(torch.zeros(1, 10), torch.zeros(1, 3, 4), torch.zeros(10), torch.ones(10))
+    agent = PolicyAgent(decide, data, Given(), execute=3)
+    agent._reading = Reading(each=2)
+    one, none = np.ones(2, dtype=np.float32), np.zeros(2, dtype=np.float32)
+    for places in ([[0.3, 0.0], [-0.3, 0.0]], [[-0.3, 0.0], [0.3, 0.0]]):
+        seen = {"positions": np.array(places, np.float32), "marker": none, "present": one, "movable": one}
+        assert agent.act(seen) == pytest.approx([0.2, 0.2, 0.1, 0.1]), "the second was on the left at first"
 
 
 def test_the_noise_schedule_falls_from_one_to_nothing() -> None:

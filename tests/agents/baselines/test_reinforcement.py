@@ -88,6 +88,16 @@ def test_between_is_solved_in_the_steps_of_the_board(name: str) -> None:
 
 
 @pytest.mark.slow
+def test_sac_learns_which_one_was_the_closest() -> None:
+    agent, env = (
+        roster.find("sac").learn(lesson(None, "move_to_closest")),
+        make_body("particle", "move_to_closest"),
+    )
+    rate = np.mean([enact(env, agent, start, None).success for start in range(500_000, 500_100)])
+    assert rate >= 0.95, "in a random order of candidates it was 0.05"
+
+
+@pytest.mark.slow
 def test_sac_solves_near_with_the_arm_in_fifty_thousand_steps() -> None:
     contestant = replace(reinforcement.sac(), settings=replace(reinforcement.sac().settings, steps=50_000))
     agent, env = contestant.learn(lesson(None, "near", "arm")), make_body("arm", "near")
