@@ -200,7 +200,7 @@ class ConceptModel:
             mode: "generate" or "identify".
         """
         example = self._viewed(read(event, self.device), mode)
-        return self._formula_energy(code, example, mode, None)(*example)
+        return replace(self._formula_energy(code, example, mode, None), trims=True)(*example)
 
     def _viewed(self, example: Example, mode: str) -> Example:
         if mode not in ("generate", "identify"):

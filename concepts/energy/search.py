@@ -110,15 +110,37 @@ def descent(
     return path
 
 
+def those_present(
+    scene: Scene, positions: Tensor, attention: Tensor, vector: Tensor
+) -> tuple[Scene, Tensor, Tensor, Tensor]:
+    """What an energy takes, without the slots that nobody has in any row: they cost time and say nothing."""
+    there = scene.present.any(0)
+    if bool(there.all()):
+        return scene, positions, attention, vector
+    kept = there.nonzero()[:, 0]
+    fewer = scene._replace(nodes=scene.nodes[:, kept], present=scene.present[:, kept])
+    return fewer, positions[:, :, kept], attention[:, kept], vector
+
+
 @dataclass(frozen=True, eq=False)
 class FormulaEnergy:
-    """The energy of a formula, bound to codes and to whom each code is about."""
+    """The energy of a formula, bound to codes and to whom each code is about.
+
+    Attributes:
+        networks: What was learned.
+        formula: The formula.
+        mode: "generate" or "identify".
+        codes: Of its leaves, (B, D) each.
+        targets: Whom each leaf is about, (B, N), or None.
+        trims: Whether it leaves out slots that nobody has: worth it for many rows of one scene.
+    """
 
     networks: Networks
     formula: Formula
     mode: str
     codes: list[Tensor]
     targets: list[Tensor | None]
+    trims: bool = False
 
     def __call__(self, scene: Scene, positions: Tensor, attention: Tensor) -> Tensor:
         """Energies, (B,), of trajectories (B, T+1, N, 2) and attention (B, N)."""
@@ -130,7 +152,8 @@ class FormulaEnergy:
             elif target is not None:
                 # To be recognised relative to somebody is to have that one marked.
                 seen = scene._replace(nodes=marked(scene.nodes, target))
-            energies.append(self.networks.energy(seen, positions, mask, vector))
+            taken = (seen, positions, mask, vector)
+            energies.append(self.networks.energy(*(those_present(*taken) if self.trims else taken)))
         return combined(self.formula, energies)
 
     def repeated(self, count: int) -> FormulaEnergy:

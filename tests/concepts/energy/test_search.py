@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 
+import pytest
 import torch
 from conceptgym.concepts.energy.sampler import StepSizes, Unknowns
-from conceptgym.concepts.energy.scene import Scene
-from conceptgym.concepts.energy.search import Search, descent
+from conceptgym.concepts.energy.scene import Example, Scene
+from conceptgym.concepts.energy.search import Search, descent, those_present
 from torch import Tensor
+
+from .scenes import codes, energy, example
 
 
 def alone(frames: int) -> tuple[Scene, Unknowns]:
@@ -47,3 +50,26 @@ def test_every_round_starts_where_the_last_one_ended() -> None:
 def test_what_takes_time_keeps_its_course() -> None:
     _, last = ends(Search(steps=24, round=6), frames=4)
     torch.testing.assert_close(last, torch.full_like(last, 0.5), atol=0.1, rtol=0)
+
+
+@pytest.mark.parametrize("form", ("relational", "paper"))
+def test_slots_that_nobody_has_are_left_out_and_nothing_changes(form: str) -> None:
+    padded, order = example(3, 2, 5, padding=3), torch.tensor([5, 0, 1, 6, 2, 3, 7, 4])
+    scene = padded.scene._replace(
+        nodes=padded.scene.nodes[:, order], present=padded.scene.present[:, order].clone()
+    )
+    scene.present[1, 2] = 0.0  # absent in one row alone: the slot stays
+    positions = padded.positions[:, :, order].requires_grad_()
+    mixed = Example(scene, positions, padded.attention[:, order])
+    network, seen = energy(form), those_present(*mixed, codes())
+    assert seen[0].present.shape == (3, 5) and seen[1].shape == (3, 3, 5, 2) and seen[2].shape == (3, 5)
+    one, two = network(*seen), network(*mixed, codes())
+    torch.testing.assert_close(one, two, atol=1e-9, rtol=1e-9)
+    slopes = [torch.autograd.grad(values.sum(), positions)[0] for values in (one, two)]
+    assert slopes[1].abs().max() > 1e-4
+    torch.testing.assert_close(*slopes, atol=1e-9, rtol=1e-9)
+
+
+def test_where_every_slot_is_taken_nothing_is_copied() -> None:
+    given = example(3, 2, 5)
+    assert those_present(*given, codes())[1] is given.positions
