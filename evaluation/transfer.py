@@ -6,6 +6,7 @@ from the particle world. Starts of the evaluation are never those that planners 
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
@@ -126,16 +127,15 @@ def table_cells(table: str) -> list[Cell]:
     raise ValueError(f"there is no table {table!r}, only {TABLES}")
 
 
-def _worked(item: tuple[Cell, str, int, str]) -> tuple[Cell, Summary]:
-    """One cell, from its file or measured now; in a process of its own."""
+def _worked(item: tuple[Cell, str, int, str]) -> None:
+    """Measures one cell, unless its file is there; in a process of its own."""
     torch.set_num_threads(1)
     cell, weights, starts, folder = item
 
     def make() -> dict[str, object]:
         return {"cell": asdict(cell), "summary": stored(measure(cell, ConceptModel.load(weights), starts))}
 
-    path = Path(folder) / f"{cell.name}.json"
-    return cell, restored(kept(path, _key(cell, weights, starts), make)["summary"])
+    kept(Path(folder) / f"{cell.name}.json", _key(cell, weights, starts), make)
 
 
 def _key(cell: Cell, weights: str, starts: int) -> str:
@@ -156,7 +156,9 @@ def evaluate_transfer(
     starts: int = 100,
     jobs: int = 1,
 ) -> str:
-    """Measures tables, and returns them as Markdown; cells that are there already are read.
+    """Measures tables, and returns all of a folder as Markdown; cells that are there already are read.
+
+    What is not asked for, but was measured in the same way, stands in the tables, too.
 
     Args:
         weights: The model's file.
@@ -170,25 +172,37 @@ def evaluate_transfer(
     Raises:
         ValueError: An unknown table or agent.
     """
-    named, parts, wanted, who = tuple(tables) or TABLES, [], set(concepts), set(agents) or set(AGENTS)
+    named, wanted, who = tuple(tables) or TABLES, set(concepts), set(agents) or set(AGENTS)
     if who - set(AGENTS):
         raise ValueError(f"no agents {sorted(who - set(AGENTS))}, there are {list(AGENTS)}")
     for table in named:
         cells = [cell for cell in table_cells(table) if cell.agent in who]
-        cells = [cell for cell in cells if not wanted or cell.action in wanted]
-        if not cells:
-            continue
-        work = [(cell, str(weights), starts, str(folder)) for cell in cells]
-        parts.append(f"## {table.capitalize()}\n\n{_markdown(_done(work, jobs, table))}\n")
+        asked = [cell for cell in cells if not wanted or cell.action in wanted]
+        _done([(cell, str(weights), starts, str(folder)) for cell in asked], jobs, table)
+    parts = []
+    for table in TABLES:
+        found = [(cell, _known(cell, weights, starts, folder)) for cell in table_cells(table)]
+        lines = [(cell, one) for cell, one in found if one is not None]
+        if lines:
+            parts.append(f"## {table.capitalize()}\n\n{_markdown(lines)}\n")
     return "\n".join(parts)
 
 
-def _done(work: list[tuple[Cell, str, int, str]], jobs: int, label: str) -> list[tuple[Cell, Summary]]:
+def _known(cell: Cell, weights: Path, starts: int, folder: Path) -> Summary | None:
+    """What came of a cell, if its file is there and of the same weights, starts and agents."""
+    path = folder / f"{cell.name}.json"
+    known = json.loads(path.read_text()) if path.is_file() else {}
+    return restored(known["summary"]) if known.get("key") == _key(cell, str(weights), starts) else None
+
+
+def _done(work: list[tuple[Cell, str, int, str]], jobs: int, label: str) -> None:
+    """Sees to it that every cell has its file."""
     if jobs == 1:
-        return [_worked(item) for item in tqdm(work, desc=label, unit="cell", leave=False)]
+        for item in tqdm(work, desc=label, unit="cell", leave=False):
+            _worked(item)
+        return
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as executor:
-        found = executor.map(_worked, work)
-        return list(tqdm(found, total=len(work), desc=label, unit="cell", leave=False))
+        list(tqdm(executor.map(_worked, work), total=len(work), desc=label, unit="cell", leave=False))
 
 
 def _markdown(found: list[tuple[Cell, Summary]]) -> str:
