@@ -43,6 +43,10 @@ class EpisodeArrays:
     rewards: Float[np.ndarray, " steps"]
     seed: int
 
+    def seen(self, step: int) -> dict[str, np.ndarray]:
+        """What was observed before a step; S after the last one."""
+        return {name: part[step] for name, part in self.observations.items()}
+
 
 def dataset_id(env_id: str) -> str:
     """Default name of the expert's dataset: "conceptgym/particle-left-of-expert-v0" for ParticleLeftOf."""

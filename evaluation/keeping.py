@@ -10,6 +10,12 @@ from typing import Any
 from ..concepts.files import written_atomically
 
 
+def remembered(path: Path, key: object) -> dict[str, Any] | None:
+    """What a JSON file holds, if it is there and of this key."""
+    known: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return known if known.get("key") == json.loads(json.dumps(key)) else None
+
+
 def kept(path: Path, key: object, make: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
     """What a JSON file holds, if it is of this key; else it is made and written, atomically.
 
@@ -21,10 +27,9 @@ def kept(path: Path, key: object, make: Callable[[], Mapping[str, Any]]) -> dict
     Returns:
         The content, with the key as "key".
     """
-    told = json.loads(json.dumps(key))
-    known: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-    if known.get("key") != told:
-        known = {"key": told, **make()}
+    known = remembered(path, key)
+    if known is None:
+        known = {"key": json.loads(json.dumps(key)), **make()}
         path.parent.mkdir(parents=True, exist_ok=True)
         with written_atomically(path) as temporary:
             Path(temporary).write_text(json.dumps(known, indent=1) + "\n")

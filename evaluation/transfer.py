@@ -6,7 +6,6 @@ from the particle world. Starts of the evaluation are never those that planners 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
@@ -27,7 +26,7 @@ from ..concepts.task import Task, make_task, pairs
 from .bodies import make_body
 from .energy_report import weights_digest
 from .episodes import Summary, restored, run_episode, stored, summary
-from .keeping import kept
+from .keeping import kept, remembered
 from .reacher import CONCEPTS as REACHABLE
 from .reacher import reacher_episode
 
@@ -176,13 +175,13 @@ def evaluate_transfer(
     if who - set(AGENTS):
         raise ValueError(f"no agents {sorted(who - set(AGENTS))}, there are {list(AGENTS)}")
     for table in named:
-        cells = [cell for cell in table_cells(table) if cell.agent in who]
-        asked = [cell for cell in cells if not wanted or cell.action in wanted]
+        asked = [cell for cell in table_cells(table) if cell.agent in who]
+        asked = [cell for cell in asked if not wanted or cell.action in wanted]
         _done([(cell, str(weights), starts, str(folder)) for cell in asked], jobs, table)
     parts = []
     for table in TABLES:
-        found = [(cell, _known(cell, weights, starts, folder)) for cell in table_cells(table)]
-        lines = [(cell, one) for cell, one in found if one is not None]
+        cells = [(cell, _known(cell, weights, starts, folder)) for cell in table_cells(table)]
+        lines = [(cell, one) for cell, one in cells if one is not None]
         if lines:
             parts.append(f"## {table.capitalize()}\n\n{_markdown(lines)}\n")
     return "\n".join(parts)
@@ -190,9 +189,8 @@ def evaluate_transfer(
 
 def _known(cell: Cell, weights: Path, starts: int, folder: Path) -> Summary | None:
     """What came of a cell, if its file is there and of the same weights, starts and agents."""
-    path = folder / f"{cell.name}.json"
-    known = json.loads(path.read_text()) if path.is_file() else {}
-    return restored(known["summary"]) if known.get("key") == _key(cell, str(weights), starts) else None
+    known = remembered(folder / f"{cell.name}.json", _key(cell, str(weights), starts))
+    return None if known is None else restored(known["summary"])
 
 
 def _done(work: list[tuple[Cell, str, int, str]], jobs: int, label: str) -> None:

@@ -264,10 +264,9 @@ def _remember(model: Any, lesson: Lesson, count: int) -> None:  # noqa: ANN401  
     reading = Reading.of(lesson.make().world)
     for episode in lesson.episodes(count):
         last = len(episode.actions) - 1
-        order = order_of({name: part[0] for name, part in episode.observations.items()})
+        order = order_of(episode.seen(0))
         for step, action in enumerate(episode.actions):
-            seen = [{n: part[i] for n, part in episode.observations.items()} for i in (step, step + 1)]
-            now, then = (reading.vector(each, order)[None] for each in seen)
+            now, then = (reading.vector(episode.seen(i), order)[None] for i in (step, step + 1))
             action = reading.sorted(action, order)
             reward, over = np.array([episode.rewards[step]]), np.array([step == last])
             told = [{"TimeLimit.truncated": step == last}]

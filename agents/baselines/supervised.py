@@ -51,10 +51,9 @@ def dataset(episodes: Sequence[EpisodeArrays], reading: Reading, horizon: int = 
     seen, chunks = [], []
     for episode in episodes:
         count = len(episode.actions)
-        order = order_of({name: part[0] for name, part in episode.observations.items()})
+        order = order_of(episode.seen(0))
         for step in range(count):
-            now = {name: part[step] for name, part in episode.observations.items()}
-            seen.append(reading.vector(now, order))
+            seen.append(reading.vector(episode.seen(step), order))
             chunk = episode.actions[np.minimum(np.arange(step, step + horizon), count - 1)]
             chunks.append(reading.sorted(chunk, order))
     observations = torch.from_numpy(np.stack(seen))

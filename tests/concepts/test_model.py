@@ -13,6 +13,7 @@ import pytest
 import torch
 from conceptgym.concepts import CATALOGUE, Event
 from conceptgym.concepts.energy.inference import THRESHOLD
+from conceptgym.concepts.energy.pool import padded
 from conceptgym.concepts.energy.reading import resampled
 from conceptgym.concepts.energy.storage import load_tensors, save_tensors
 from conceptgym.concepts.event import concatenate
@@ -158,6 +159,17 @@ def test_energies_of_formulas(model: ConceptModel) -> None:
     mask = np.zeros_like(event.attention)
     assert (model.energy(event, near.about(mask)) != one).any()
     torch.testing.assert_close(model.energy(event, near.about(event.attention)), one)
+
+
+def test_costs_leave_out_slots_that_nobody_has_and_energies_are_the_same(model: ConceptModel) -> None:
+    scene = scenes()
+    wide = padded(scene, scene.attention.shape[1] + 3)
+    code, widths = model.infer(CATALOGUE["near"].demonstrations(5, 0)), []
+    hook = model.networks.energy.register_forward_pre_hook(lambda _, given: widths.append(given[1].shape[2]))
+    found = model.slope(wide.map(torch.as_tensor), code)
+    hook.remove()
+    assert widths == [int((scene.present > 0).any(0).sum())]
+    np.testing.assert_allclose(found.detach().numpy(), model.energy(wide, code), rtol=1e-4, atol=1e-6)
 
 
 def test_an_argument_may_be_a_concept(model: ConceptModel) -> None:

@@ -22,6 +22,7 @@ from conceptgym.agents.baselines.cloning import (
 from conceptgym.agents.baselines.few_shot import GoalAverage, goal_intention, goals
 from conceptgym.agents.baselines.floors import Replay
 from conceptgym.agents.baselines.supervised import Dataset, PolicyAgent, dataset
+from conceptgym.agents.demonstrations import EpisodeArrays
 from conceptgym.agents.lesson import Lesson, Meter, Metered, recorded_episode
 from conceptgym.concepts.event import Event
 from conceptgym.envs.arm.env import ArmEnv
@@ -211,12 +212,12 @@ def test_chunks_are_blended_over_time_with_the_oldest_first() -> None:
 
 
 def test_the_nearest_comes_first_and_who_is_passed_keeps_its_slot() -> None:
-    places = np.array([[0.0, 0.0], [0.5, 0.0], [-0.2, 0.0], [0.1, 0.0], [0.0, 0.3]], dtype=np.float32)
+    places = np.array([[0.0, 0.0], [0.5, 0.0], [-0.4, 0.0], [0.1, 0.0], [0.0, 0.3]], dtype=np.float32)
     marker = np.array([1, 0, 0, 0, 0], dtype=np.float32)
     attention = np.array([0, 1, 1, 0, 1], dtype=np.float32)
     present = np.ones(5, dtype=np.float32)
     seen = {"positions": places, "marker": marker, "attention": attention, "present": present}
-    assert order_of(seen).tolist() == [0, 2, 4, 1, 3], "marked, attended from near to far, others"
+    assert order_of(seen).tolist() == [0, 4, 2, 1, 3], "marked, attended from near to far, others"
     assert order_of(seen | {"marker": 0 * marker}).tolist() == [2, 4, 1, 0, 3], "from left to right"
 
 
@@ -245,6 +246,17 @@ def test_chunks_find_their_entities_though_these_change_places() -> None:
     for places in ([[0.3, 0.0], [-0.3, 0.0]], [[-0.3, 0.0], [0.3, 0.0]]):
         seen = {"positions": np.array(places, np.float32), "marker": none, "present": one, "movable": one}
         assert agent.act(seen) == pytest.approx([0.2, 0.2, 0.1, 0.1]), "the second was on the left at first"
+
+
+def test_learners_see_shown_episodes_in_one_order_each() -> None:
+    """Two that may move change places; what the first one on the left does stays in the first columns."""
+    places = np.array([[[0.3, 0.0], [-0.3, 0.0]], [[-0.3, 0.0], [0.3, 0.0]]] * 2, np.float32)[:3]
+    flags = {"marker": 0.0, "present": 1.0, "movable": 1.0}
+    observations = {name: np.full((3, 2), value, np.float32) for name, value in flags.items()}
+    actions = np.array([[0.1, 0.1, 0.2, 0.2]] * 2, np.float32)
+    episode = EpisodeArrays({**observations, "positions": places}, actions, np.zeros(2, np.float32), 0)
+    data = dataset([episode], Reading(each=2), horizon=2)
+    assert torch.equal(data.chunks, torch.tensor([0.2, 0.2, 0.1, 0.1]).expand(2, 2, 4))
 
 
 def test_the_noise_schedule_falls_from_one_to_nothing() -> None:
@@ -276,7 +288,7 @@ def test_the_expert_is_copied_where_it_was_seen(contestant: Any, share: float) -
         env.reset(seed=episode.seed)
         agent.reset(env, None, 0)
         for step, action in enumerate(episode.actions[:10]):
-            said = agent.act({name: part[step] for name, part in episode.observations.items()})
+            said = agent.act(episode.seen(step))
             gaps.append(np.abs(said - action).mean())
             sizes.append(np.abs(action).mean())
     assert np.mean(gaps) < share * np.mean(sizes), "closer by far than doing nothing"
