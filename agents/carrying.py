@@ -14,6 +14,7 @@ from ..concepts.event import Event
 from ..envs.arm.world import ArmState, ArmWorld
 from .planning import MPC, Context, Plan, shrinking
 from .planning.arm_dynamics import ArmDynamics
+from .planning.lift import level
 from .planning.samplers import MPPI
 from .planning.trajectory import Trajectory
 
@@ -22,6 +23,7 @@ ARRIVED = 0.012
 
 _ABOVE = 0.05
 _PATIENCE = 45
+_LEVEL = 0.2
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,11 @@ class Bring:
     Attributes:
         goal: The place, (2,).
         entity: Which entity is to be brought there; the effector if None.
-        height: Height of the effector, in metres, that is kept.
+        world: The world.
     """
 
     goal: Tensor
     entity: int | None
-    height: float
     world: ArmWorld
     fields: tuple[str, ...] = ("entities", "effector")
 
@@ -51,8 +52,7 @@ class Bring:
         origin = effector.new_tensor([view.origin[axis] for axis in view.axes])
         hand = (effector[..., list(view.axes)] - origin) / view.scale
         place = hand if self.entity is None else trajectory["entities"][:, 1:, self.entity]
-        lift = (effector[..., 2] - self.height).abs() / view.scale
-        return torch.linalg.vector_norm(place - self.goal, dim=-1) + 0.2 * lift
+        return torch.linalg.vector_norm(place - self.goal, dim=-1)
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class Carrier:
         """A plan to bring the object to its place, or the effector to the object."""
         world = self.dynamics.world
         place = torch.as_tensor(goal, dtype=torch.float32)
-        cost = Bring(place, self.job if carrying else None, world.machine.entry.height, world)
+        cost = level(world, Bring(place, self.job if carrying else None, world), _LEVEL)
         sampler = MPPI(deviation=0.5, temperature=0.1)
         mpc = MPC(self.dynamics, cost, sampler, horizon=8, knots=3, samples=32, shrink=shrinking(0.3, 0.1))
         return mpc.plan(state, context, generator, self.plan if carrying == self.carrying else None)

@@ -23,6 +23,7 @@ from ..envs.single import ConceptEnv
 from .carrying import Carrier
 from .planning import MPC, ConceptCost, Context, Plan, Planner, shrinking
 from .planning.dynamics import ParticleDynamics
+from .planning.lift import level
 from .planning.path import PathPlanner, Track, expected
 from .planning.points import PointTracker
 from .planning.trajectory import Trajectory
@@ -185,7 +186,8 @@ class Mission:
         if isinstance(model, ParticleDynamics):
             follower = PointTracker(model, track)
         else:
-            follower = replace(mpc, cost=track, shrink=_CLOSELY, horizon=_AHEAD, knots=_KNOTS)
+            cost = level(self.env.world, track)
+            follower = replace(mpc, cost=cost, shrink=_CLOSELY, horizon=_AHEAD, knots=_KNOTS)
         self._led = self._counted(follower, context, self._led)
         return self._led
 

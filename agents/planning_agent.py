@@ -24,6 +24,7 @@ from .planning.arm_dynamics import ArmDynamics
 from .planning.dynamics import Dynamics, ParticleDynamics
 from .planning.gradient import GradientPlanner
 from .planning.ilqg import ILQG
+from .planning.lift import level
 from .planning.linear import LinearArm, LinearParticles
 from .planning.points import can_follow
 from .planning.samplers import MPPI, Sampler
@@ -89,7 +90,7 @@ def by_sampling(world: object, cost: ConceptCost, settings: Settings) -> MPC:
     """Plans by samples: the planner for everything."""
     return MPC(
         dynamics_for(world),
-        cost,
+        level(world, cost),
         settings.sampler,
         settings.horizon,
         settings.knots,

@@ -115,6 +115,12 @@ class Machine:
         return int(self.model.site("effector").id)
 
     @cached_property
+    def depth(self) -> tuple[int, float]:
+        """The world's axis across the plane, and where on it the effector acts, in metres."""
+        (axis,) = {0, 1, 2} - set(self.view.axes)
+        return axis, self.entry.height if self.plane == "table" else self.view.origin[axis]
+
+    @cached_property
     def slides(self) -> np.ndarray:
         """Indices of the objects' x and y in qpos, (N, 2)."""
         names = [[f"{object_name(i)}_{axis}" for axis in "xy"] for i in range(self.width)]
@@ -144,8 +150,8 @@ class Machine:
 
     def _solved(self, point: np.ndarray) -> np.ndarray:
         target = self.view.lift(point.astype(np.float64))
-        if self.plane == "table":
-            target[2] = self.entry.height
+        axis, level = self.depth
+        target[axis] = level
         care = np.array([1.0, 1.0, float(self.entry.lifts)])
         return kinematics.solve(self.model, self.effector_site, target, np.array(self.entry.home), care)[0]
 

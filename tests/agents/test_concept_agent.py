@@ -116,6 +116,19 @@ def test_a_place_that_was_found_is_held_without_trembling() -> None:
     assert sampled.mission is not None and sampled.mission.found is None
 
 
+@pytest.mark.parametrize("leads", (True, False))
+def test_the_effector_stays_where_it_acts(leads: bool) -> None:
+    """Along a path, and by sampled actions, which are less exact: the plane says nothing of the height."""
+    env, agent = ArmEnv("follow" if leads else "near"), oracle_agent(replace(ARM, leads=leads))
+    observation, _ = env.reset(seed=500_000)
+    agent.reset(env, None, 0)
+    heights = []
+    for _ in range(40):
+        observation, *_ = env.step(agent.act(observation))
+        heights.append(env.state.effector[0, 2] - env.world.machine.entry.height)
+    assert np.abs(heights).max() < (0.04 if leads else 0.2) and np.mean(np.abs(heights)) < 0.03
+
+
 def test_a_solution_behind_a_wall_is_looked_for_elsewhere() -> None:
     """In a corner, too close to whom one is to be far from: the nearest place that is far is outside."""
     env, agent = ParticleEnv("far"), oracle_agent()

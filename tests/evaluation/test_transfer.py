@@ -73,11 +73,9 @@ def test_cells_are_kept_and_read_again(tmp_path: Path) -> None:
     assert "| 0% |" in run(), "what is there is read"
     assert "| 0% |" not in run(starts=1), "another number of starts is another cell"
     more = evaluate_transfer(
-        WEIGHTS, tmp_path, tables=("particle",), concepts=("at",), agents=("oracle",), starts=1
+        WEIGHTS, tmp_path, tables=("point",), concepts=("at",), agents=("oracle",), starts=1
     )
-    assert "| particle | at | oracle |" in more and "| particle | near | oracle |" in more, (
-        "a part adds to it"
-    )
+    assert "| point | at | oracle |" in more and "| particle | near | oracle |" in more, "a part adds to it"
     with pytest.raises(ValueError, match="no agents"):
         evaluate_transfer(WEIGHTS, tmp_path, agents=("ghost",))
 

@@ -23,10 +23,14 @@ from conceptgym.agents.planning import (
 )
 from conceptgym.agents.planning.adam import Adam
 from conceptgym.agents.planning.concept_cost import events_of, judged_steps, spread
+from conceptgym.agents.planning.cost import Sum
+from conceptgym.agents.planning.lift import Lift, level
 from conceptgym.agents.planning.path import Track
 from conceptgym.agents.planning.trajectory import event_frames
 from conceptgym.concepts import get
 from conceptgym.concepts.event import Event
+from conceptgym.envs.arm.env import ArmEnv
+from conceptgym.envs.particle.env import ParticleEnv
 
 
 def scene(frames: int = 1, entities: int = 3) -> Event:
@@ -143,6 +147,26 @@ def test_tracking_is_distance_from_the_path_at_the_time() -> None:
     bound = Track(path).prepare(Context(event, 0.25, 0.125))
     values = bound.evaluate(along(event, [(0.25, 0), (0.375, 0), (0.5, 0.3)]))
     torch.testing.assert_close(values, torch.tensor([[0.0, 0.3]]), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize(("plane", "axis", "height"), (("table", 2, 0.08), ("wall", 1, 0.0)))
+def test_leaving_the_plane_costs_its_distance(plane: str, axis: int, height: float) -> None:
+    env = ArmEnv("near", plane=plane)
+    env.reset(seed=0)
+    assert env.state.effector[0, axis] == pytest.approx(height, abs=1e-3), "where episodes begin"
+    effector = torch.zeros(1, 3, 3)
+    effector[0, :, axis] = torch.tensor([9.0, height + 0.08, height - 0.04])
+    rollout = Trajectory({"effector": effector}, torch.zeros(1, 2, 7), torch.ones(1, dtype=torch.bool))
+    scale = env.world.view.scale
+    torch.testing.assert_close(Lift.of(env.world).evaluate(rollout), torch.tensor([[0.08, 0.04]]) / scale)
+
+
+def test_only_an_effector_that_can_leave_the_plane_is_charged() -> None:
+    effort = Effort()
+    for world in (ParticleEnv("near").world, ArmEnv("near", robot="planar").world):
+        assert level(world, effort) is effort
+    charged = level(ArmEnv("near").world, effort, 0.3)
+    assert isinstance(charged, Sum) and charged.weights == {"lift": 0.3} and charged.fields == ("effector",)
 
 
 def test_risk_reduces_models() -> None:
