@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -13,7 +14,7 @@ from tqdm import tqdm
 from ..concepts.model import ConceptModel
 from .energy_tables import FULL, TABLES, Row, Size, Table
 from .energy_times import timings
-from .keeping import kept
+from .keeping import kept, remembered
 from .speed import machine
 
 PROTOCOL = 3
@@ -39,6 +40,12 @@ def _cell(row: Row) -> dict[str, object]:
     }
 
 
+def _key(table: Table, size: Size, weights: str) -> dict[str, object]:
+    """All that the figures of a table depend on."""
+    also = {} if table.depends is None else {"depends": table.depends()}
+    return {"weights": weights, "size": asdict(size), "protocol": PROTOCOL, **also}
+
+
 def measured(model: ConceptModel, table: Table, size: Size, folder: Path, weights: str) -> dict[str, object]:
     """The table as data: from its file, if it is of the same weights and size, else measured now."""
 
@@ -46,9 +53,7 @@ def measured(model: ConceptModel, table: Table, size: Size, folder: Path, weight
         rows = [_cell(row) for row in tqdm(table.rows(model, size), desc=table.name, leave=False, unit="row")]
         return {"title": table.title, "columns": list(table.columns), "rows": rows}
 
-    also = {} if table.depends is None else {"depends": table.depends()}
-    key = {"weights": weights, "size": asdict(size), "protocol": PROTOCOL, **also}
-    return kept(folder / f"{table.name}.json", key, make)
+    return kept(folder / f"{table.name}.json", _key(table, size, weights), make)
 
 
 def markdown(data: dict[str, object]) -> str:
@@ -76,10 +81,11 @@ def timing_table(model: ConceptModel) -> str:
 def evaluate_energy(
     model: ConceptModel, folder: Path, weights: str, size: Size = FULL, names: Iterable[str] = ()
 ) -> str:
-    """Measures the tables, or those named, and returns them as Markdown.
+    """Measures the tables, or those named, and returns all of the folder's as Markdown.
 
     What was measured before with the same weights and size is read from the folder: an interrupted
-    evaluation goes on where it was.
+    evaluation goes on where it was, and what is not named stands in the text,
+    too. Times are of now, if named.
 
     Args:
         model: The model.
@@ -100,8 +106,20 @@ def evaluate_energy(
     parts = []
     for table in TABLES:
         if not wanted or table.name in wanted:
-            data = measured(model, table, size, folder, weights)
+            measured(model, table, size, folder, weights)
+        data = remembered(folder / f"{table.name}.json", _key(table, size, weights))
+        if data is not None:
             parts.append(f"## {data['title']}\n\n{markdown(data)}\n")
-    if not wanted or "time" in wanted:
-        parts.append(f"## Time\n\n{machine()}, one thread.\n\n{timing_table(model)}\n")
+    times = _times(model, folder, weights, anew=not wanted or "time" in wanted)
+    if times is not None:
+        parts.append(f"## Time\n\n{times['machine']}, one thread.\n\n{times['table']}\n")
     return "\n".join(parts)
+
+
+def _times(model: ConceptModel, folder: Path, weights: str, anew: bool) -> dict[str, Any] | None:
+    """How long things take, and where; as it was measured the last time, if not anew."""
+    path, key = folder / "time.json", {"weights": weights}
+    if not anew:
+        return remembered(path, key)
+    path.unlink(missing_ok=True)
+    return kept(path, key, lambda: {"machine": machine(), "table": timing_table(model)})

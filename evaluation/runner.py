@@ -190,7 +190,7 @@ def _run(told: dict[str, Any], cell: Cell, suite: Suite, contestant: Contestant,
         curve = tuple((steps, success) for steps, success in agent.info.get("curve", ()))
         episodes = [enact(env, agent, start, lesson.demonstrations) for start in starts]
         given = agent.given
-    except Exception:  # whatever a contestant does wrong belongs into the record, which says so
+    except (Exception, SystemExit):  # whatever a contestant does wrong belongs into the record, which says so
         failure, episodes = traceback.format_exc()[-1500:], []
     acting = time.perf_counter() - begun - learning
     env.close()

@@ -124,7 +124,11 @@ class EntityView:
 
         Raises:
             ValueError: A name that is no entity.
+            TypeError: A text in place of several names.
         """
+        for what, several in (("movable", movable), ("attention", attention)):
+            if isinstance(several, str):
+                raise TypeError(f"{what} is {several!r}, expected several names: ({several!r},)")
         given: list[Any] = [*movable, *attention, *(colors or {}), *(sizes or {})]
         strangers = sorted({*given, *([marker] if marker else [])} - set(self.names))
         if strangers:

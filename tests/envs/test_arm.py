@@ -228,6 +228,8 @@ def test_a_view_of_somebody_elses_model() -> None:
         EntityView(("elbow",), view.plane).positions(inner.model, inner.data)
     with pytest.raises(ValueError, match="no entities of this view"):
         view.event(inner.model, inner.data, movable=["elbow"])
+    with pytest.raises(TypeError, match="expected several names"):
+        view.event(inner.model, inner.data, movable="fingertip")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from conceptgym.concepts import CATALOGUE
 from conceptgym.concepts.model import ConceptModel
 from conceptgym.concepts.task import Task
-from conceptgym.evaluation import energy_tables
+from conceptgym.evaluation import energy_report, energy_tables
 from conceptgym.evaluation.composition import FORMULAS, Composite, _truth, composite_scenes
 from conceptgym.evaluation.energy_baselines import baseline_cell
 from conceptgym.evaluation.energy_cells import (
@@ -23,7 +23,7 @@ from conceptgym.evaluation.energy_cells import (
     entity_limits,
     generation_scenes_of,
 )
-from conceptgym.evaluation.energy_report import measured
+from conceptgym.evaluation.energy_report import evaluate_energy, measured
 from conceptgym.evaluation.energy_tables import Size, Table, known, pooled, static_modes
 
 FEW = Protocol(sets=40)
@@ -133,3 +133,28 @@ def test_a_table_is_measured_anew_when_what_it_depends_on_changes(
         table = Table("small", "Small", ("where",), rows, partial(str, weights))
         assert measured(model, table, Size(), tmp_path, "energy")["rows"]
         assert len(said) == count
+
+
+def test_a_part_of_the_tables_adds_to_the_rest(
+    model: ConceptModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def table(name: str) -> Table:
+        row = energy_tables.Row((name,), Score(1, 2))
+        return Table(name, name.capitalize(), ("where",), lambda model, size: iter((row,)))
+
+    measured_times: list[ConceptModel] = []
+    monkeypatch.setattr(energy_report, "TABLES", (table("small"), table("large")))
+    monkeypatch.setattr(
+        energy_report, "timing_table", lambda of: measured_times.append(of) or f"took {len(measured_times)}"
+    )
+
+    def run(*names: str, weights: str = "one") -> str:
+        return evaluate_energy(model, tmp_path, weights, Size(), names)
+
+    assert "## Large" in run("large") and "## Small" not in run("large")
+    both = run("small", "time")
+    assert both.index("## Small") < both.index("## Large") < both.index("## Time") and "took 1" in both
+    assert run("large") == both and "took 2" in run("time"), "times are of now, where they are asked for"
+    assert "## Large" not in run("small", weights="other"), "those of other weights are not"
+    with pytest.raises(ValueError, match="no table"):
+        run("huge")

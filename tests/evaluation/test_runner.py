@@ -45,6 +45,7 @@ def smoke() -> Suite:
 class Broken:
     """Fails at a task."""
 
+    how: type[BaseException] = RuntimeError
     name: str = "broken"
     track: Track = "few-shot"
     config: Mapping[str, object] = field(default_factory=dict)
@@ -52,7 +53,7 @@ class Broken:
     def learn(self, lesson: Lesson) -> Agent:
         """Does not."""
         if "near" in lesson.make().task.name:
-            raise RuntimeError("no idea")
+            raise self.how("no idea")
         return Idle().learn(lesson)
 
 
@@ -155,10 +156,11 @@ def test_a_kill_loses_no_finished_cell(tmp_path: Path) -> None:
     assert len(after) == 6 and all(after[path] == text for path, text in before.items())
 
 
+@pytest.mark.parametrize("how", (RuntimeError, SystemExit))
 def test_what_goes_wrong_stands_in_the_record_and_is_tried_again(
-    smoke: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    how: type[BaseException], smoke: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(roster, "find", lambda name: Broken())
+    monkeypatch.setattr(roster, "find", lambda name: Broken(how))
     records = list(evaluate(cells_of(smoke, "broken", 1, tmp_path), progress=False))
     failed = [record for record in records if record.failure]
     assert len(failed) == 1 and "no idea" in failed[0].failure and failed[0].outcomes == ()
