@@ -130,10 +130,10 @@ def test_a_table_is_measured_anew_when_what_it_depends_on_changes(
         said.append("measured")
         yield energy_tables.Row(("here",), Score(1, 2))
 
-    for weights, count in (("one", 1), ("one", 1), ("other", 2)):
+    for weights, times in (("one", 1), ("one", 1), ("other", 2)):
         table = Table("small", "Small", ("where",), rows, partial(str, weights))
         assert measured(model, table, Size(), tmp_path, "energy")["rows"]
-        assert len(said) == count
+        assert len(said) == times
 
 
 def test_a_part_of_the_tables_adds_to_the_rest(
