@@ -27,8 +27,8 @@ JOBS: tuple[tuple[str, str | None], ...] = (
 )
 """What is shown unless told otherwise: (action, argument)."""
 
-_EVERY = 3
-_FRAMES = 60
+_FRAMES, _FPS = 40, 8
+"""Of a film: short ones show every step, long ones some. All wait a second at their end."""
 
 
 @dataclass(frozen=True)
@@ -60,23 +60,32 @@ def _sized(frame: np.ndarray, height: int) -> np.ndarray:
     return np.pad(frame, ((missing // 2, missing - missing // 2), (0, 0), (0, 0)), constant_values=255)
 
 
+def together(films: list[list[np.ndarray]]) -> list[np.ndarray]:
+    """Films side by side, (H, W, 3) a picture: of one height, thinned alike, each with its last picture."""
+    height, longest = max(len(film[0]) for film in films), max(map(len, films))
+    stride = -(-longest // _FRAMES)
+    thinned = [[*film[:-1:stride], film[-1]] for film in films]
+    both = mosaic([[_sized(frame, height) for frame in film] for film in thinned], columns=2)
+    return [*both, *[both[-1]] * _FPS]
+
+
 def run_job(model: ConceptModel, job: Task, robot: str, out: Path, seed: int, starts: int) -> Enacted:
     """Enacts one task with particles and with a robot, and films the first start of each."""
     code = model.infer(job.demonstrations(5, seed))
     heat = landscape(model, code)
     particles = ParticleEnv(job, render_mode="rgb_array", heatmap=heat)
     machine = ArmEnv(job, robot=robot, render_mode="rgb_array", view="scene")
-    cameras, told = (Camera(_EVERY, most=_FRAMES), Camera(_EVERY, most=_FRAMES)), []
-    for camera, env in zip(cameras, (particles, machine), strict=True):
-        agent = concept_agent(model)
-        episodes = [run_episode(env, agent, seed + i, watch=None if i else camera) for i in range(starts)]
-        told.append(summary(episodes))
+    films, told = [], []
+    for env in (particles, machine):
+        agent, camera = concept_agent(model), Camera(1)
+        first = run_episode(env, agent, seed, watch=camera)
+        camera.look(env)
+        films.append(camera.frames)
+        told.append(summary([first, *(run_episode(env, agent, seed + i) for i in range(1, starts))]))
         env.close()
-    height = max(len(camera.frames[0]) for camera in cameras)
-    films = [[_sized(frame, height) for frame in camera.frames] for camera in cameras]
-    both = mosaic(films, columns=2)
+    both = together(films)
     path = out / f"{job.name.replace('(', '-').rstrip(')')}-{robot}.gif"
-    save_gif(both, str(path), fps=8)
+    save_gif(both, str(path), fps=_FPS)
     save_png(both[-1], str(path.with_suffix(".png")))
     ours, robots = told
     return Enacted(job.name, robots.residual, ours.hits, robots.hits, starts, 1000 * robots.median, path)

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conceptgym.cli import full_id, main
+from conceptgym.evaluation import demo_robot
 from PIL import Image
 
 
@@ -66,6 +68,16 @@ def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: p
     assert "near(red)" in printed and printed.count("3 of 3") >= 1
     with Image.open(tmp_path / "near-red-arm.gif") as image:
         assert image.size == (720, 320)
+
+
+def test_films_side_by_side_end_with_their_ends() -> None:
+    """One of 3 pictures that are high, one of 90 that are low: every third of these, and a second to look."""
+    short = [np.full((8, 4, 3), index, np.uint8) for index in range(3)]
+    long = [np.full((6, 4, 3), index, np.uint8) for index in range(90)]
+    both = demo_robot.together([short, long])
+    assert len(both) == 30 + 1 + 8 and all(frame.shape == (8, 8, 3) for frame in both)
+    assert [frame[4, 7, 0] for frame in both] == [*range(0, 90, 3), *[89] * 9], "thinned, and to its end"
+    assert [frame[4, 0, 0] for frame in both[:3]] == [0, 2, 2] and (both[0][[0, -1], 4:] == 255).all()
 
 
 def test_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
