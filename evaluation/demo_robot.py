@@ -17,7 +17,7 @@ from ..envs.particle.env import ParticleEnv
 from ..envs.viewer import save_gif, save_png
 from .demo import mosaic
 from .episodes import Camera, run_episode, summary
-from .showing import landscape
+from .landscape import Landscape
 
 JOBS: tuple[tuple[str, str | None], ...] = (
     ("near", "red"),
@@ -72,7 +72,7 @@ def together(films: list[list[np.ndarray]]) -> list[np.ndarray]:
 def run_job(model: ConceptModel, job: Task, robot: str, out: Path, seed: int, starts: int) -> Enacted:
     """Enacts one task with particles and with a robot, and films the first start of each."""
     code = model.infer(job.demonstrations(5, seed))
-    heat = landscape(model, code)
+    heat = Landscape(model, code)
     particles = ParticleEnv(job, render_mode="rgb_array", heatmap=heat)
     machine = ArmEnv(job, robot=robot, render_mode="rgb_array", view="scene")
     films, told = [], []

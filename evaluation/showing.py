@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from ..concepts.concept import Concept
-from ..concepts.energy.codes import ConceptCode
 from ..concepts.energy.reading import written
 from ..concepts.event import Event
 from ..concepts.model import ConceptModel, Found, Search
 from ..concepts.streams import streams_from
 from ..concepts.task import Task
 from ..envs.viewer import HeatMap, draw_event, save_gif, save_png
+from .landscape import Landscape
 
 COLUMNS = 5
 _GAP = 6
@@ -44,29 +44,6 @@ def beside(pictures: list[np.ndarray], axis: int = 1) -> np.ndarray:
     gap = np.full(shape, 255, dtype=np.uint8)
     parts = [part for picture in pictures for part in (picture, gap)]
     return np.concatenate(parts[:-1], axis=axis)
-
-
-def landscape(model: ConceptModel, code: ConceptCode) -> HeatMap:
-    """The energy over the places of somebody who may be moved, all else being as in the first event drawn."""
-    known: list[np.ndarray] = []
-
-    def heat(points: np.ndarray, event: Event) -> np.ndarray:
-        # Where the mover stands does not change the landscape: one look is enough.
-        if not known:
-            known.append(looked(points, event))
-        return known[0]
-
-    def looked(points: np.ndarray, event: Event) -> np.ndarray:
-        many = event.map(lambda array: np.repeat(array[None], len(points), axis=0))
-        # Of several that may be moved, one that the concept is about.
-        who = int(np.argmax(event.movable * (1 + (event.attention > 0.5))))
-        positions = many.positions.copy()
-        # The whole course is shifted, the further the later it is.
-        share = np.linspace(0, 1, positions.shape[1])[None, 1:, None]
-        positions[:, 1:, who] += share * (points[:, None] - positions[:, -1:, who])
-        return model.energy(many.replace(positions=positions), code).cpu().numpy()
-
-    return heat
 
 
 def _stages(scene: Event, found: Found, mode: str) -> list[Event]:
@@ -113,7 +90,7 @@ def exhibit(
     final = stages[-1] if mode == "generate" else rounded
     right = np.asarray(concept.satisfied(final, mode))  # type: ignore[arg-type]
     top = beside([draw_event(shown[i % k], size, label=f"demonstration {i + 1}") for i in range(COLUMNS)])
-    heat = landscape(model, code) if mode == "generate" else None
+    heat = Landscape(model, code) if mode == "generate" else None
     films = [_film(stages, i, size, heat if i == 0 else None, bool(right[i])) for i in range(COLUMNS)]
     frames = [beside([film[t] for film in films]) for t in range(len(stages))]
     film = [beside([top, frame], axis=0) for frame in frames]
