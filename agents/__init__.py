@@ -1,4 +1,4 @@
-"""Who acts: at present the experts, which know a solution of each scene."""
+"""Who acts: experts, planners that take any cost, the concept agent, and baselines."""
 
 from .expert import expert_actions
 

@@ -115,9 +115,9 @@ class PolicyAgent:
         data: Knows how observations were standardised.
         given: What it was given.
         execute: Actions of a chunk that are taken before the policy is asked again.
-        ensemble: Weights older chunks' actions for the present by exp(-ensemble * age), asking in
-            every step; 0 takes the latest chunk's only (Zhao et al., "Learning fine-grained bimanual
-            manipulation with low-cost hardware", 2023, section IV-B).
+        ensemble: Weights the chunks' actions for the present by exp(-ensemble * i), i = 0 for the oldest
+            chunk, asking in every step; 0 takes the latest chunk's only (Zhao et al., "Learning
+            fine-grained bimanual manipulation with low-cost hardware", 2023, section IV-B).
     """
 
     decide: Decide
@@ -149,7 +149,10 @@ class PolicyAgent:
         if not self._chunks or self._used >= self.execute or self.ensemble:
             seen = self.data.standardised(self._reading.vector(observation, order))
             horizon = self.data.chunks.shape[1]
-            self._chunks = [*self._chunks[-horizon + 1 :], self.decide(seen[None], self._generator)]
+            self._chunks = [
+                *self._chunks[max(0, len(self._chunks) - horizon + 1) :],
+                self.decide(seen[None], self._generator),
+            ]
             self._used = 0
         action = self._blended() if self.ensemble else self._chunks[-1][self._used]
         self._used += 1

@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .cost import Cost
-from .trajectory import Context, Trajectory, finite_rows
+from .trajectory import ACTIONS, Context, Trajectory, finite_rows
 
 Entities: TypeAlias = Callable[[Tensor], Tensor]
 """Maps states, (K, X), to concept coordinates of all entities, (K, N, 2)."""
@@ -41,14 +41,14 @@ def running_cost(
     """The cost of one step, (K,), of states, (K, X), and actions, (K, A): pytorch_mppi's ``running_cost``.
 
     Args:
-        cost: A cost of "entities" alone, whose event has no course of time.
+        cost: A cost of "entities", and perhaps of "actions", whose event has no course of time.
         context: Where things stand.
         entities: Maps states to concept coordinates.
 
     Raises:
         ValueError: The cost needs other quantities, or is about a trajectory.
     """
-    _check(cost, context)
+    _check(cost, context, ("entities", ACTIONS))
     bound = cost.prepare(context)
 
     def each(state: Tensor, action: Tensor) -> Tensor:
@@ -82,8 +82,11 @@ def trajectory_cost(
     Args:
         cost: A cost of "entities" alone; its event may have a course of time.
         context: Where things stand.
+
+    Raises:
+        ValueError: The cost needs other quantities; actions, too, are not known from places.
     """
-    _check(cost, None)
+    _check(cost, None, ("entities",))
     bound = cost.prepare(context)
 
     def total(places: Tensor) -> Tensor:
@@ -93,8 +96,8 @@ def trajectory_cost(
     return total
 
 
-def _check(cost: Cost, context: Context | None) -> None:
-    if set(cost.fields) - {"entities"}:
-        raise ValueError(f"the cost needs {cost.fields}, but only 'entities' are known here")
+def _check(cost: Cost, context: Context | None, known: tuple[str, ...]) -> None:
+    if set(cost.fields) - set(known):
+        raise ValueError(f"the cost needs {cost.fields}, but only {known} are known here")
     if context is not None and context.frames > 1:
         raise ValueError("the cost is about a trajectory and has no cost of one step: use trajectory_cost")

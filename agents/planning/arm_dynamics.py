@@ -14,7 +14,7 @@ from torch import Tensor
 from ...envs.arm.machine import SUBSTEPS
 from ...envs.arm.scene import build
 from ...envs.arm.world import ArmState, ArmWorld
-from .dynamics import check_fields
+from .dynamics import checked_fields
 from .trajectory import Trajectory
 
 ARM_FIELDS = ("entities", "effector", "qpos", "qvel")
@@ -61,21 +61,29 @@ class ArmDynamics:
         self, state: ArmState, actions: Float[Tensor, "samples horizon action"], fields: tuple[str, ...]
     ) -> Trajectory:
         """What K sequences of actions lead to from the first row of a state."""
-        check_fields(fields, ARM_FIELDS)
-        samples, horizon = actions.shape[:2]
+        fields = checked_fields(fields, ARM_FIELDS)
+        samples = len(actions)
         batch = self._batch(samples)
         batch.state[:] = state.physics[:1]
         batch.warning[:] = 0
-        controls = self._targets(state, actions.numpy())
-        nu = self.world.machine.joints
-        repeated = np.repeat(controls, self.coarse, axis=1).reshape(samples, horizon * self.coarse, nu)
         names = ["site_xpos", "qpos"] + (["qvel"] if "qvel" in fields else [])
-        record = batch.rollout(horizon * self.coarse, repeated, record=names)
-        recorded = self._fields(state, {n: a[:, self.coarse - 1 :: self.coarse] for n, a in record.items()})
+        recorded = self._fields(state, self._rolled(batch, self._targets(state, actions.numpy()), names))
         valid = np.isfinite(recorded["entities"]).reshape(samples, -1).all(1)
         valid &= ~batch.warning.reshape(samples, -1).any(1)
         tensors = {n: torch.from_numpy(recorded[n].astype(np.float32)) for n in fields}
         return Trajectory(tensors, actions, torch.from_numpy(valid))
+
+    def _rolled(self, batch: Any, controls: np.ndarray, names: list[str]) -> dict[str, np.ndarray]:  # noqa: ANN401
+        """Fields after each control step, (K, H, ...).
+
+        A physics step moves the joints last, so that sites are recorded where they were before it: one
+        physics step more tells where they are in the end.
+        """
+        physical = np.repeat(controls, self.coarse, axis=1)
+        longer, last = np.concatenate([physical, physical[:, -1:]], axis=1), physical.shape[1]
+        record = batch.rollout(last + 1, longer, record=names)
+        begin = {name: self.coarse if name == "site_xpos" else self.coarse - 1 for name in names}
+        return {n: part[:, begin[n] : begin[n] + last : self.coarse] for n, part in record.items()}
 
     def _targets(self, state: ArmState, actions: np.ndarray) -> np.ndarray:
         """Joint targets of every step, (K, H, J): the environment's own rule."""

@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .trajectory import Context, Trajectory
+from .trajectory import ACTIONS, Context, Trajectory
 
 
 @runtime_checkable
@@ -95,7 +95,7 @@ def weighted(terms: Mapping[str, Cost], **weights: float) -> Sum:
 class Effort:
     """Sum of the squared actions of a step."""
 
-    fields: tuple[str, ...] = ()
+    fields: tuple[str, ...] = (ACTIONS,)
 
     def prepare(self, context: Context) -> Effort:
         """Needs nothing."""

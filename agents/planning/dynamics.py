@@ -13,7 +13,7 @@ from torch import Tensor
 from ...envs.particle import dynamics as kernel
 from ...envs.particle.dynamics import Bodies
 from ...envs.particle.world import ParticleState, ParticleWorld
-from .trajectory import Trajectory, finite_rows
+from .trajectory import ACTIONS, Trajectory, finite_rows
 
 S = TypeVar("S", contravariant=True)
 
@@ -48,15 +48,16 @@ class Dynamics(Protocol[S]):
         ...
 
 
-def check_fields(asked: tuple[str, ...], known: tuple[str, ...]) -> None:
-    """Checks names of quantities.
+def checked_fields(asked: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of the quantities to record: those asked for but the actions, which are always there.
 
     Raises:
         ValueError: One is not known.
     """
-    strangers = sorted(set(asked) - set(known))
+    strangers = sorted(set(asked) - {*known, ACTIONS})
     if strangers:
         raise ValueError(f"this model records {known}, not {strangers}")
+    return tuple(name for name in asked if name != ACTIONS)
 
 
 PARTICLE_FIELDS = ("entities", "velocities")
@@ -99,11 +100,11 @@ class ParticleDynamics:
         self, state: ParticleState, actions: Float[Tensor, "samples horizon action"], fields: tuple[str, ...]
     ) -> Trajectory:
         """What K sequences of actions lead to from the first row of a state."""
-        check_fields(fields, PARTICLE_FIELDS)
+        fields = checked_fields(fields, PARTICLE_FIELDS)
         world, samples = self.world, len(actions)
         bodies, positions, velocities, drift = self._bound(state, samples)
         contacts = world.collisions or world.control == "push"
-        places, speeds = [positions], [velocities]
+        places, speeds = [positions], [velocities + drift]
         for index in range(actions.shape[1]):
             thrust = self._spread(actions[:, index])
             positions, velocities = kernel.step(

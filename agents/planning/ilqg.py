@@ -108,8 +108,14 @@ class ILQG:
         """Makes a plan; see ``MPC.plan``.
 
         Raises:
-            ValueError: The event is about a trajectory, whose cost is not one of single steps.
+            ValueError: The event is about a trajectory, whose cost is not one of single steps, or the cost is
+                about more than places.
         """
+        if set(self.cost.fields) - {"entities"}:
+            raise ValueError(
+                f"the cost needs {self.cost.fields}, iLQG expands costs of 'entities' alone; "
+                "what actions cost is its effort"
+            )
         if context.frames > 1:
             raise ValueError("iLQG needs a cost of single states: this event is about a trajectory")
         bound, count = self.cost.prepare(context), self.dynamics.actions

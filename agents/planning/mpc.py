@@ -31,7 +31,7 @@ class Plan:
         seconds: Time since the episode began at which the plan starts.
         cost: Mean cost of a step of the best sample.
         costs: Mean cost of a step of each of the last K samples, (K,).
-        model_steps: Steps of the model that were taken.
+        model_steps: Steps of rollouts that were taken; derivatives of a model are not counted.
         best: The samples' rollout of least cost, fields (1, H+1, ...).
     """
 

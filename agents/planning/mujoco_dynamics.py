@@ -13,10 +13,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ...envs.arm.view import EntityView
-from .dynamics import check_fields
+from .dynamics import checked_fields
 from .trajectory import Trajectory
 
 MUJOCO_FIELDS = ("entities", "qpos", "qvel")
+
+_PLACED = int(mujoco.mjtStage.mjSTAGE_POS)
 
 
 @dataclass(frozen=True)
@@ -40,10 +42,15 @@ class MujocoDynamics:
         """Checks the number.
 
         Raises:
-            ValueError: Less than one physics step, or a name that the model does not have.
+            ValueError: Less than one physics step, a name that the model does not have, or an actuator
+                without a range, in which actions from -1 to 1 would say nothing.
         """
         if self.frame_skip < 1:
             raise ValueError(f"frame_skip is {self.frame_skip}, expected one at least")
+        low, high = self.model.actuator_ctrlrange.T
+        free = [self.model.actuator(int(i)).name or int(i) for i in np.flatnonzero(low >= high)]
+        if free:
+            raise ValueError(f"the actuators {free} have no ctrlrange: give them one in the model")
         self.view.bind(self.model)
 
     @property
@@ -65,19 +72,16 @@ class MujocoDynamics:
         self, state: mujoco.MjData, actions: Float[Tensor, "samples horizon action"], fields: tuple[str, ...]
     ) -> Trajectory:
         """What K sequences of actions lead to."""
-        check_fields(fields, MUJOCO_FIELDS)
-        samples, horizon = actions.shape[:2]
+        fields = checked_fields(fields, MUJOCO_FIELDS)
+        samples = len(actions)
         batch = self._batch(samples)
         row = np.empty(batch.state.shape[1])
         mujoco.mj_getState(self.model, state, row, int(mujoco.mjtState.mjSTATE_INTEGRATION))
         batch.state[:] = row
         batch.warning[:] = 0
-        controls = np.repeat(self.control(actions.numpy()), self.frame_skip, axis=1)
         places = sorted({name for name, _ in self.view.bind(self.model)})
-        record = batch.rollout(horizon * self.frame_skip, controls, record=[*places, "qpos", "qvel"])
-        last = {name: part[:, self.frame_skip - 1 :: self.frame_skip] for name, part in record.items()}
-        found = {"entities": self.view.positions(self.model, {name: last[name] for name in places})}
-        found |= {"qpos": last["qpos"], "qvel": last["qvel"]}
+        found = self._rolled(batch, self.control(actions.numpy()), [*places, "qpos", "qvel"])
+        found["entities"] = self.view.positions(self.model, {name: found[name] for name in places})
         now = {"entities": self.view.positions(self.model, state), "qpos": state.qpos, "qvel": state.qvel}
         valid = torch.from_numpy(~batch.warning.reshape(samples, -1).any(1))
 
@@ -86,6 +90,17 @@ class MujocoDynamics:
             return torch.from_numpy(np.concatenate([first, found[name]], axis=1).astype(np.float32))
 
         return Trajectory({name: led(name) for name in fields}, actions, valid)
+
+    def _rolled(self, batch: Any, controls: np.ndarray, names: list[str]) -> dict[str, np.ndarray]:  # noqa: ANN401
+        """Fields after each control step, (K, H, ...); what follows from positions is as they are then."""
+        views = {name: batch.bind(name) for name in ("ctrl", *names)}
+        record: dict[str, list[np.ndarray]] = {name: [] for name in names}
+        for index in range(controls.shape[1]):
+            views["ctrl"][:] = controls[:, index]
+            batch.step(nstep=self.frame_skip, stage=_PLACED)
+            for name in names:
+                record[name].append(views[name].copy())
+        return {name: np.stack(parts, axis=1) for name, parts in record.items()}
 
     def _batch(self, rows: int) -> Any:  # noqa: ANN401  (a Batch)
         if rows not in self._batches:

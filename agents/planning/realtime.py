@@ -21,7 +21,8 @@ class RealTimePlanner:
 
     An action comes from the plan that was asked for in this step, if it is there in time. Otherwise it
     is the last plan's action for the present time, and a missed deadline is counted; the late plan
-    serves the next steps. Without any plan yet, nothing is done.
+    serves the next steps. Without any plan yet, nothing is done. An episode begins with ``reset``, the first
+    one without.
 
     Args:
         planner: What makes plans.
@@ -45,17 +46,36 @@ class RealTimePlanner:
             raise ValueError(f"deadline is {deadline}, dt is {dt}: expected positive seconds")
         self.planner, self.deadline, self.actions, self.dt = planner, deadline, actions, dt
         self.misses, self.asked, self.model_steps = 0, 0, 0
-        self._generator = torch.Generator().manual_seed(seed)
+        self._generator = torch.Generator()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="planner")
         self._running: Future[Plan] | None = None
         self._last: Plan | None = None
+        self.reset(seed)
+
+    def reset(self, seed: int = 0) -> None:
+        """Begins an episode: waits for the plan that is being made, and forgets it; counts go on.
+
+        Args:
+            seed: Seeds the planner's randomness.
+        """
+        if self._running is not None:
+            if self._running.exception() is None:  # waits
+                self.model_steps += self._running.result().model_steps
+            self._running = None
+        self._last = None
+        self._generator = torch.Generator().manual_seed(seed)
 
     def act(self, state: Any, context: Context) -> Float[Tensor, " action"]:  # noqa: ANN401
         """The action for the present, after ``deadline`` seconds at the latest.
 
         Raises:
+            ValueError: The time is before that of the last plan: another episode has begun without ``reset``.
             Exception: What the planner raised, in this or in an earlier step.
         """
+        if self._last is not None and context.seconds < self._last.seconds:
+            raise ValueError(
+                f"it is {context.seconds} s, before the last plan's {self._last.seconds} s: call reset first"
+            )
         begun = time.perf_counter()
         self.asked += 1
         fresh = self._collected()

@@ -14,6 +14,9 @@ from torch import Tensor
 
 from ...concepts.event import FRAME_SECONDS, Event
 
+ACTIONS = "actions"
+"""What a cost names among its fields if it is about actions, which every trajectory has."""
+
 
 @dataclass(frozen=True, eq=False)
 class Context:
@@ -69,7 +72,7 @@ class Trajectory:
     def charged(self, costs: Float[Tensor, "samples horizon"]) -> Float[Tensor, " samples"]:
         """Costs of the steps, (K, H), as costs of the rollouts, (K,): infinite where one diverged."""
         total = costs.detach().sum(1)
-        return torch.where(self.valid, torch.nan_to_num(total, nan=torch.inf), torch.inf)
+        return torch.where(self.valid, torch.where(total.isnan(), torch.inf, total), torch.inf)
 
 
 def finite_rows(values: Float[Tensor, "samples ..."]) -> Bool[Tensor, " samples"]:

@@ -71,12 +71,13 @@ class CEM:
 class ICEM:
     """Pinneri et al., "Sample-efficient cross-entropy method" (CoRL 2020): coloured noise, kept elites.
 
-    The plan that is carried out is the best one ever sampled for it, not the mean.
+    The plan that is carried out, and around which the next samples are drawn, is the best one, where the
+    paper draws them around the elite's mean.
 
     Attributes:
         deviation: Standard deviation of the noise on the knots, when a plan is begun.
         elite: Share of the samples that say where to look next.
-        momentum: Weight of the old mean and deviation.
+        momentum: Weight of the old deviation.
         least: Smallest deviation.
         colour: Exponent b of the noise's power spectrum 1/f^b along the knots; 0 is white.
         keep: Share of the elite that is tried again.

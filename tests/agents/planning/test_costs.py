@@ -124,7 +124,7 @@ def test_sums_are_costs_again() -> None:
     event = scene()
     walk = replace(along(event, [(0, 0), (0.3, 0)]), actions=torch.ones(1, 1, 2))
     both = weighted({"goal": oracle_cost(get("at")), "effort": Effort()}, effort=0.1)
-    assert both.fields == ("entities",)
+    assert both.fields == ("entities", "actions")
     bound = both.prepare(Context(event, 0.0, 0.05))
     torch.testing.assert_close(bound.evaluate(walk), torch.tensor([[0.4]]), atol=2e-4, rtol=0)
     assert bound.each(walk).keys() == {"goal", "effort"}
@@ -166,7 +166,11 @@ def test_only_an_effector_that_can_leave_the_plane_is_charged() -> None:
     for world in (ParticleEnv("near").world, ArmEnv("near", robot="planar").world):
         assert level(world, effort) is effort
     charged = level(ArmEnv("near").world, effort, 0.3)
-    assert isinstance(charged, Sum) and charged.weights == {"lift": 0.3} and charged.fields == ("effector",)
+    assert (
+        isinstance(charged, Sum)
+        and charged.weights == {"lift": 0.3}
+        and charged.fields == ("actions", "effector")
+    )
 
 
 def test_risk_reduces_models() -> None:
@@ -183,6 +187,8 @@ def test_rollouts_are_charged_the_sum_of_their_steps_or_infinity() -> None:
     rollout = Trajectory({"entities": torch.zeros(3, 3, 1, 2)}, torch.zeros(3, 2, 1), valid)
     costs = torch.tensor([[1.0, 2.0], [0.0, 0.0], [torch.nan, 1.0]])
     assert rollout.charged(costs).tolist() == [3.0, torch.inf, torch.inf]
+    barred = torch.tensor([[torch.inf, 0.0], [0.0, 0.0], [1.0, 1.0]])
+    assert rollout.charged(barred).tolist() == [torch.inf, torch.inf, 2.0], "what is forbidden stays so"
     assert rollout.row(1).fields["entities"].shape == (1, 3, 1, 2) and not bool(rollout.row(1).valid)
 
 

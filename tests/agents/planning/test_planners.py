@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import gymnasium as gym
+import mujoco
 import numpy as np
 import pytest
 import torch
@@ -13,10 +15,13 @@ from conceptgym.agents.planning import (
     MPPI,
     Context,
     Cost,
+    Effort,
     ParticleDynamics,
+    Speed,
     Trajectory,
     oracle_cost,
     shrinking,
+    weighted,
     worst_risk,
 )
 from conceptgym.agents.planning.adapters import running_cost, terminal_state_cost, trajectory_cost
@@ -25,8 +30,10 @@ from conceptgym.agents.planning.concept_cost import ConceptCost
 from conceptgym.agents.planning.gradient import GradientPlanner
 from conceptgym.agents.planning.ilqg import ILQG
 from conceptgym.agents.planning.linear import LinearArm, LinearParticles
+from conceptgym.agents.planning.mujoco_dynamics import MujocoDynamics
 from conceptgym.agents.planning.samplers import SAMPLERS
 from conceptgym.envs.arm.env import ArmEnv
+from conceptgym.envs.arm.view import EntityView, Plane
 from conceptgym.envs.particle.env import ParticleEnv
 from conceptgym.envs.single import ConceptEnv
 
@@ -77,17 +84,38 @@ def test_the_arms_model_is_the_world(concept: str) -> None:
     for index in range(8):
         env.step(actions[2, index].numpy())
         np.testing.assert_allclose(rollout["qpos"][2, index + 1, :7], env.state.joints[0, 0], atol=2e-6)
-    # Places of sites are those before the last physics step, in which joints move by 0.05 rad at most.
-    np.testing.assert_allclose(rollout["effector"][2, -1], env.state.effector[0], atol=0.05)
-    np.testing.assert_allclose(rollout["entities"][2, -1], env.event.final, atol=0.2)
+        np.testing.assert_allclose(rollout["effector"][2, index + 1], env.state.effector[0], atol=1e-5)
+        np.testing.assert_allclose(rollout["entities"][2, index + 1], env.event.final, atol=1e-5)
+
+
+def test_the_model_of_somebody_elses_robot_is_that_environment() -> None:
+    env: Any = gym.make("Reacher-v5").unwrapped
+    env.reset(seed=0)
+    view = EntityView(("fingertip", "target"), Plane((0, 0, 0), axes=(0, 1), scale=0.22))
+    model = MujocoDynamics(env.model, view, env.frame_skip)
+    actions = torch.rand(2, 6, 2, generator=draw()) * 2 - 1
+    rollout = model.rollout(env.data, actions, ("entities", "qpos"))
+    for index in range(6):
+        np.testing.assert_allclose(
+            rollout["entities"][1, index], view.positions(env.model, env.data), atol=1e-5
+        )
+        env.step(model.control(actions[1, index].numpy()))
+        mujoco.mj_forward(env.model, env.data)
+        np.testing.assert_allclose(rollout["qpos"][1, index + 1], env.data.qpos, atol=1e-5)
+    np.testing.assert_allclose(rollout["entities"][1, 6], view.positions(env.model, env.data), atol=1e-5)
+    arms = '<body name="a"><joint name="j"/><geom size=".1"/></body>'
+    free = f'<mujoco><worldbody>{arms}</worldbody><actuator><motor name="m" joint="j"/></actuator></mujoco>'
+    with pytest.raises(ValueError, match=r"'m'\] have no ctrlrange"):
+        MujocoDynamics(mujoco.MjModel.from_xml_string(free), EntityView(("a",), view.plane))
 
 
 def test_a_coarser_model_is_close_to_the_fine_one() -> None:
     env = ArmEnv("near")
     env.reset(seed=0)
-    actions = 0.5 * (torch.rand(4, 10, 7, generator=draw()) * 2 - 1)
-    fine, coarse = (ArmDynamics(env.world, coarse=n).rollout(env.state, actions, ("qpos",)) for n in (2, 1))
+    actions, asked = 0.5 * (torch.rand(4, 10, 7, generator=draw()) * 2 - 1), ("qpos", "entities")
+    fine, coarse = (ArmDynamics(env.world, coarse=n).rollout(env.state, actions, asked) for n in (2, 1))
     assert 0 < (fine["qpos"] - coarse["qpos"]).abs().max() < 0.05
+    assert 0 < (fine["entities"] - coarse["entities"]).abs().max() < 0.05
     with pytest.raises(ValueError, match="coarse is 3"):
         ArmDynamics(env.world, coarse=3)
 
@@ -257,6 +285,9 @@ def test_bad_numbers_are_refused() -> None:
     temporal.reset(seed=0)
     with pytest.raises(ValueError, match="about a trajectory"):
         ILQG(LinearParticles(temporal.world), cost).plan(temporal.state, context(temporal), draw())
+    for other in (Speed(), weighted({"goal": cost, "effort": Effort()})):
+        with pytest.raises(ValueError, match="'entities' alone"):
+            ILQG(LinearParticles(env.world), other).plan(env.state, context(env), draw())
 
 
 def test_costs_in_pytorch_mppi() -> None:
@@ -305,6 +336,15 @@ def test_a_plain_function_of_places() -> None:
     assert function(places).shape == (3,)
     with pytest.raises(ValueError, match="use trajectory_cost"):
         running_cost(oracle_cost(env.world.task), context(env), lambda state: state)
+    near = ParticleEnv("near")
+    near.reset(seed=0)
+    both = weighted({"goal": oracle_cost(near.world.task), "effort": Effort()}, effort=2.0)
+    with pytest.raises(ValueError, match=r"only \('entities',\) are known"):
+        trajectory_cost(both, context(near))
+    now = torch.as_tensor(near.event.final).expand(2, -1, -1)
+    step = running_cost(both, context(near), lambda state: now)
+    costs = step(torch.zeros(2, 4), torch.tensor([[0.0, 0.0], [1.0, 0.5]]))
+    assert float(costs[1] - costs[0]) == pytest.approx(2.5), "actions are known there, and charged"
 
 
 def test_temperature_is_free_of_the_costs_unit() -> None:

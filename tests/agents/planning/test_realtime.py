@@ -67,6 +67,23 @@ def test_a_late_plan_is_counted_and_used_when_it_comes() -> None:
         planner.gate.set()
 
 
+def test_an_episode_begins_without_the_last_ones_plans() -> None:
+    planner = Slow()
+    planner.gate.set()
+    with RealTimePlanner(planner, 0.05, 1, 0.1) as real:
+        real.act(None, at(30))
+        with pytest.raises(ValueError, match="call reset first"):
+            real.act(None, at(0))
+        planner.gate.clear()
+        real.act(None, at(31))
+        planner.gate.set()
+        real.reset(seed=1)
+        assert real.model_steps == 14, "what was being made is waited for"
+        planner.gate.clear()
+        assert float(real.act(None, at(0))[0]) == 0.0, "late, and nothing is known yet"
+        planner.gate.set()
+
+
 def test_failures_are_told() -> None:
     planner = Slow(fails=True)
     planner.gate.set()
