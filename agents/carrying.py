@@ -23,7 +23,6 @@ ARRIVED = 0.012
 
 _ABOVE = 0.05
 _PATIENCE = 45
-_LEVEL = 0.2
 
 
 @dataclass(frozen=True)
@@ -93,11 +92,15 @@ class Carrier:
             return me._still(), replace(me, job=None, plan=None), 0
         plan = me._planned(carrying, goals[me.job] if carrying else places[me.job], state, context, generator)
         action = plan.actions[0].numpy().astype(np.float32)
-        hand = me.dynamics.world.view.project(state.effector[0])
-        close = float(np.sqrt(((places[me.job] - hand) ** 2).sum())) < _ABOVE
-        action[-1] = 1.0 if carrying or close else -1.0
+        action[-1] = 1.0 if carrying or me._takes(me.job, movable, state) else -1.0
         after = replace(me, plan=plan, carrying=carrying, waited=me.waited + 1)
         return action, after, plan.model_steps
+
+    def _takes(self, job: int, movable: np.ndarray, state: ArmState) -> bool:
+        """Whether to switch suction on: it takes the nearest, and whatever else it holds is let go first."""
+        hand = self.dynamics.world.view.project(state.effector[0])
+        gap = np.where(movable, np.sqrt(((state.positions[0] - hand) ** 2).sum(-1)), np.inf)
+        return bool(gap.argmin() == job and gap[job] < _ABOVE and not state.held.any())
 
     def _assigned(self, away: np.ndarray, state: ArmState) -> Carrier:
         """With a job: the present one, or the nearest that is not done; one that takes too long waits."""
@@ -121,7 +124,7 @@ class Carrier:
         """A plan to bring the object to its place, or the effector to the object."""
         world = self.dynamics.world
         place = torch.as_tensor(goal, dtype=torch.float32)
-        cost = level(world, Bring(place, self.job if carrying else None, world), _LEVEL)
+        cost = level(world, Bring(place, self.job if carrying else None, world))
         sampler = MPPI(deviation=0.5, temperature=0.1)
         mpc = MPC(self.dynamics, cost, sampler, horizon=8, knots=3, samples=32, shrink=shrinking(0.3, 0.1))
         return mpc.plan(state, context, generator, self.plan if carrying == self.carrying else None)

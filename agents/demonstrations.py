@@ -36,12 +36,14 @@ class EpisodeArrays:
         actions: (S, A).
         rewards: (S,).
         seed: What ``env.reset(seed=...)`` needs for the episode to start as it did.
+        terminated: Whether the task ended it, not the time.
     """
 
     observations: dict[str, np.ndarray]
     actions: Float[np.ndarray, "steps actions"]
     rewards: Float[np.ndarray, " steps"]
     seed: int
+    terminated: bool = False
 
     def seen(self, step: int) -> dict[str, np.ndarray]:
         """What was observed before a step; S after the last one."""
@@ -122,7 +124,9 @@ def load(out: str | Path, dataset_id: str) -> list[EpisodeArrays]:
     for episode, fact in zip(dataset.iterate_episodes(), facts, strict=True):
         if "seed" not in fact:
             raise ValueError(f"episode {episode.id} of {dataset_id!r} has no seed, so it cannot be replayed")
-        episodes.append(EpisodeArrays(episode.observations, episode.actions, episode.rewards, fact["seed"]))
+        over = bool(episode.terminations[-1])
+        parts = (episode.observations, episode.actions, episode.rewards, fact["seed"], over)
+        episodes.append(EpisodeArrays(*parts))
     return episodes
 
 

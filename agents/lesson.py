@@ -142,4 +142,5 @@ def recorded_episode(env: ConceptEnv, seed: int) -> EpisodeArrays:
         rewards.append(float(reward))
         over = terminated or truncated
     arrays = {name: np.stack([each[name] for each in observations]) for name in observation}
-    return EpisodeArrays(arrays, np.stack(actions).astype(np.float32), np.array(rewards), seed)
+    acted = np.stack(actions).astype(np.float32)
+    return EpisodeArrays(arrays, acted, np.array(rewards), seed, bool(terminated))

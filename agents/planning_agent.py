@@ -30,6 +30,10 @@ from .planning.points import can_follow
 from .planning.samplers import MPPI, Sampler
 from .planning.splines import Interpolation
 
+PLANNING = 2
+"""Counts up when agents that plan act differently, and is part of what results depend on: theirs, and
+those of whoever is shown episodes by an expert that plans, as with robots."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -102,7 +106,15 @@ def by_sampling(world: object, cost: ConceptCost, settings: Settings) -> MPC:
 
 
 def by_gradient(world: object, cost: ConceptCost, settings: Settings) -> GradientPlanner:
-    """Plans by slopes through the model; for particles."""
+    """Plans by slopes through the model; for particles.
+
+    Raises:
+        ValueError: The world has no slopes.
+    """
+    if not isinstance(world, ParticleWorld):
+        raise ValueError(
+            f"there are no slopes through a {type(world).__name__}: plan by 'sampling' or 'ilqg'"
+        )
     return GradientPlanner(
         dynamics_for(world),
         cost,
@@ -173,7 +185,12 @@ class PlanningAgent:
         return {} if self.mission is None else dict(self.mission.intention.info)
 
     def reset(self, env: ConceptEnv, demonstrations: Event | None, seed: int) -> None:
-        """Begins an episode, after ``env.reset``."""
+        """Begins an episode, after ``env.reset``.
+
+        Raises:
+            ValueError: There is no model of the environment's world to plan with.
+        """
+        dynamics_for(env.world)
         self._before = self.given.model_steps
         self._shown = 0 if demonstrations is None else len(demonstrations.positions)
         intention = self.intend(env, demonstrations, seed)

@@ -48,11 +48,11 @@ BODIES: dict[str, Body] = {
 
 
 def randomised_arm(task: Task, **more: object) -> ConceptEnv:
-    """The arm with other masses, friction and gains in every episode, and actions up to two steps late."""
+    """The arm with other masses and gains in every episode, and actions up to two steps late."""
     from ..envs.arm.env import ArmEnv
-    from ..envs.arm.randomisation import Latency, friction, gains, masses
+    from ..envs.arm.randomisation import Latency, gains, masses
 
-    return ArmEnv(task, randomisation=(masses(), friction(), gains(), Latency()), **more)  # type: ignore[arg-type]
+    return ArmEnv(task, randomisation=(masses(), gains(), Latency()), **more)  # type: ignore[arg-type]
 
 
 def task_of(body: str, action: str, argument: str | None) -> Task | Concept:

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..agents.planning import MPC, MPPI, Context, Cost, Trajectory
-from ..agents.planning.dynamics import check_fields
+from ..agents.planning.dynamics import checked_fields
 from ..agents.planning.trajectory import finite_rows
 from ..agents.planning_agent import by_sampling, settings_for
 from ..concepts.catalogue import get
@@ -35,7 +35,7 @@ class PointMass:
         self, state: Tensor, actions: Float[Tensor, "samples horizon action"], fields: tuple[str, ...]
     ) -> Trajectory:
         """Velocities that fade, and places that follow them."""
-        check_fields(fields, ("state",))
+        checked_fields(fields, ("state",))
         now = state.expand(len(actions), -1)
         path = [now]
         for index in range(actions.shape[1]):

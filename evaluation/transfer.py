@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from ..agents.agent import Agent
 from ..agents.concept_agent import concept_agent
-from ..agents.planning_agent import oracle_agent
+from ..agents.planning_agent import PLANNING, oracle_agent
 from ..concepts.catalogue import CATALOGUE
 from ..concepts.concept import Concept
 from ..concepts.model import ConceptModel
@@ -139,13 +139,11 @@ def _worked(item: tuple[Cell, str, int, str]) -> None:
 
 def _key(cell: Cell, weights: str, starts: int) -> str:
     digest = weights_digest(Path(weights)) if cell.agent == "concept" else ""
-    # Counts up when agents change, where that changes anything: paths are walked since the third, places
-    # behind walls, which particles alone have, are looked for again since the fourth, and an arm that
-    # carries nothing stays in its plane since the fifth.
-    part = cell.task.generation
-    version = 3 if part.frames > 1 else 4 if cell.body == "particle" else 2
-    if cell.body.startswith("arm") and part.actor == "agent":
-        version = 5
+    # Counts up when agents change, where that changes anything: paths are walked since the third, and
+    # places behind walls, which particles alone have, are looked for again since the fourth.
+    version = f"planning {PLANNING}"
+    if cell.body == "particle":
+        version = "3" if cell.task.generation.frames > 1 else "4"
     return f"{version}/{digest}/{starts}"
 
 

@@ -15,6 +15,7 @@ from torch.nn.functional import mse_loss
 
 from ..agent import Agent, Given
 from ..lesson import Lesson, Track
+from ..planning_agent import PLANNING
 from .canonical import READING, Reading
 from .supervised import Dataset, PolicyAgent, dataset, fitted, mlp
 
@@ -42,6 +43,17 @@ class CloningConfig:
     width: int = 256
     horizon: int = 1
     execute: int = 1
+
+    def __post_init__(self) -> None:
+        """Checks the chunks.
+
+        Raises:
+            ValueError: More actions are taken of a chunk than there are, or none.
+        """
+        if not 1 <= self.execute <= self.horizon:
+            raise ValueError(
+                f"execute is {self.execute}, horizon is {self.horizon}: expected 1 <= execute <= horizon"
+            )
 
 
 def _prepared(lesson: Lesson, config: CloningConfig) -> Dataset:
@@ -75,7 +87,7 @@ class Cloning:
     @property
     def config(self) -> Mapping[str, object]:
         """All settings."""
-        return {**asdict(self.settings), "reading": READING}
+        return {**asdict(self.settings), "reading": READING, "planning": PLANNING}
 
     def learn(self, lesson: Lesson) -> Agent:
         """Clones the expert."""
@@ -126,7 +138,7 @@ class ChunkedCloning:
     @property
     def config(self) -> Mapping[str, object]:
         """All settings."""
-        return {**asdict(self.settings), "reading": READING, "ensemble": self.ensemble}
+        return {**asdict(self.settings), "reading": READING, "planning": PLANNING, "ensemble": self.ensemble}
 
     def learn(self, lesson: Lesson) -> Agent:
         """Clones the expert."""
@@ -170,7 +182,7 @@ class ImplicitCloning:
     def config(self) -> Mapping[str, object]:
         """All settings."""
         own = {"negatives": self.negatives, "samples": self.samples, "rounds": self.rounds}
-        return {**asdict(self.settings), "reading": READING, **own}
+        return {**asdict(self.settings), "reading": READING, "planning": PLANNING, **own}
 
     def learn(self, lesson: Lesson) -> Agent:
         """Learns the energy."""
@@ -225,7 +237,13 @@ class DiffusionCloning:
     @property
     def config(self) -> Mapping[str, object]:
         """All settings."""
-        return {**asdict(self.settings), "reading": READING, "levels": self.levels, "denoise": self.denoise}
+        return {
+            **asdict(self.settings),
+            "reading": READING,
+            "planning": PLANNING,
+            "levels": self.levels,
+            "denoise": self.denoise,
+        }
 
     def learn(self, lesson: Lesson) -> Agent:
         """Learns to denoise."""

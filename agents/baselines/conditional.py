@@ -27,7 +27,7 @@ from ..lesson import Lesson, Track
 from ..mission import Intention
 from ..planning import Context
 from ..planning.path import expected
-from ..planning_agent import PlanningAgent, planner
+from ..planning_agent import PLANNING, PlanningAgent, planner
 from .feed_forward import FeedForward
 from .few_shot import towards
 from .floors import Act, Reflex
@@ -57,8 +57,8 @@ class Conditional:
 
     @property
     def config(self) -> Mapping[str, object]:
-        """Which weights."""
-        return {"weights": self._loaded[0].digest}
+        """Which weights, and how it plans."""
+        return {"weights": self._loaded[0].digest, "planning": PLANNING}
 
     def learn(self, lesson: Lesson) -> Agent:
         """Learns nothing before an episode: the demonstrations are its input."""

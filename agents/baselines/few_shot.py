@@ -22,7 +22,7 @@ from ..concept_agent import UNDERSTOOD, concept_agent
 from ..lesson import Lesson, Track
 from ..mission import Intention
 from ..planning import ConceptCost
-from ..planning_agent import PlanningAgent
+from ..planning_agent import PLANNING, PlanningAgent
 from .floors import Act, Reflex
 
 
@@ -40,8 +40,8 @@ class ConceptContestant:
 
     @property
     def config(self) -> Mapping[str, object]:
-        """Which weights."""
-        return {"weights": self.model().digest}
+        """Which weights, and how it plans."""
+        return {"weights": self.model().digest, "planning": PLANNING}
 
     def learn(self, lesson: Lesson) -> Agent:
         """Learns nothing before an episode: inference is part of acting."""
@@ -102,7 +102,7 @@ class GoalAverage:
 
     name: str = "goal average"
     track: Track = "few-shot"
-    config: Mapping[str, object] = field(default_factory=dict)
+    config: Mapping[str, object] = field(default_factory=lambda: {"planning": PLANNING})
 
     def learn(self, lesson: Lesson) -> Agent:
         """Keeps the demonstrations for later."""

@@ -15,7 +15,7 @@ from ...envs.single import ConceptEnv
 from ..agent import Agent, Given
 from ..demonstrations import EpisodeArrays
 from ..lesson import Lesson, Track
-from ..planning_agent import oracle_agent
+from ..planning_agent import PLANNING, oracle_agent
 
 Act = Callable[[Mapping[str, np.ndarray], int], np.ndarray]
 """Maps an observation and the number of the step to an action."""
@@ -101,8 +101,8 @@ class Replay:
 
     @property
     def config(self) -> Mapping[str, object]:
-        """The number of episodes."""
-        return {"episodes": self.episodes}
+        """The number of episodes, and how a robot's expert plans them."""
+        return {"episodes": self.episodes, "planning": PLANNING}
 
     def learn(self, lesson: Lesson) -> Agent:
         """Looks at the episodes."""
@@ -130,7 +130,7 @@ class Oracle:
 
     name: str = "oracle energy"
     track: Track = "reference"
-    config: Mapping[str, object] = field(default_factory=dict)
+    config: Mapping[str, object] = field(default_factory=lambda: {"planning": PLANNING})
 
     def learn(self, lesson: Lesson) -> Agent:
         """Knows everything already."""

@@ -25,6 +25,7 @@ from ...concepts.files import written_atomically
 from ...envs.single import ConceptEnv
 from ..agent import Agent, Given
 from ..lesson import Lesson, Metered, Track
+from ..planning_agent import PLANNING
 from .canonical import READING, Canonical, Reading, order_of
 from .hindsight import CanonicalGoal, GoalView
 
@@ -33,6 +34,10 @@ _WINDOW = 50
 
 _POINTS = 60
 """Points of a curve at most."""
+
+
+ALGORITHMS = ("PPO", "SAC", "TD3", "TQC")
+"""From stable-baselines3 and sb3-contrib."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,20 @@ class ReinforcementConfig:
     episodes: int = 0
     noise: float = 0.0
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Checks that the settings go together.
+
+        Raises:
+            ValueError: They do not.
+        """
+        if self.algorithm not in ALGORITHMS:
+            raise ValueError(f"algorithm is {self.algorithm!r}, expected one of {', '.join(ALGORITHMS)}")
+        if self.episodes < 0 or (self.episodes and (self.goal or self.algorithm == "PPO")):
+            raise ValueError(
+                f"episodes is {self.episodes}: an expert's episodes go into the buffer of an off-policy "
+                "learner that is not told a goal"
+            )
 
 
 @dataclass
@@ -130,7 +149,8 @@ class Reinforcement:
     @property
     def config(self) -> Mapping[str, object]:
         """All settings."""
-        return {**asdict(self.settings), "reading": READING}
+        shown = {"planning": PLANNING} if self.settings.episodes else {}
+        return {**asdict(self.settings), "reading": READING, **shown}
 
     def learn(self, lesson: Lesson) -> Agent:
         """Learns in the environment, or, where it has done so before, reads what it learned."""
@@ -142,7 +162,7 @@ class Reinforcement:
 
         def practise() -> list[list[float]]:
             if settings.episodes:
-                _remember(model, lesson, settings.episodes)
+                remember(model, lesson, settings.episodes)
             return practised(model, settings.steps, lesson.seed, won=_succeeded(practice))
 
         curve = kept(model, lesson.folder, practise)
@@ -188,14 +208,7 @@ def kept(model: Any, folder: Path | None, learn: Callable[[], list[list[float]]]
 
 
 def make_learner(settings: ReinforcementConfig, env: gym.Env[Any, Any], lesson: Lesson) -> Any:  # noqa: ANN401  (a BaseAlgorithm)
-    """The library's learner in an environment.
-
-    Raises:
-        ValueError: There is no such algorithm.
-    """
-    found = _libraries()
-    if settings.algorithm not in found:
-        raise ValueError(f"algorithm is {settings.algorithm!r}, expected one of {tuple(found)}")
+    """The library's learner in an environment."""
     arguments: dict[str, Any] = {
         "learning_rate": settings.rate,
         "gamma": settings.discount,
@@ -219,7 +232,7 @@ def make_learner(settings: ReinforcementConfig, env: gym.Env[Any, Any], lesson: 
         size = env.action_space.shape or ()
         arguments["action_noise"] = NormalActionNoise(np.zeros(size), np.full(size, settings.noise))
     kind = "MultiInputPolicy" if settings.goal else "MlpPolicy"
-    return found[settings.algorithm](kind, env, **(arguments | dict(settings.extra)))
+    return _libraries()[settings.algorithm](kind, env, **(arguments | dict(settings.extra)))
 
 
 def practised(
@@ -259,7 +272,7 @@ def practised(
     return curve_of(ends)
 
 
-def _remember(model: Any, lesson: Lesson, count: int) -> None:  # noqa: ANN401  (an off-policy algorithm)
+def remember(model: Any, lesson: Lesson, count: int) -> None:  # noqa: ANN401  (an off-policy algorithm)
     """Puts an expert's episodes into the replay buffer, as in Vecerik et al. (2017)."""
     reading = Reading.of(lesson.make().world)
     for episode in lesson.episodes(count):
@@ -269,7 +282,7 @@ def _remember(model: Any, lesson: Lesson, count: int) -> None:  # noqa: ANN401  
             now, then = (reading.vector(episode.seen(i), order)[None] for i in (step, step + 1))
             action = reading.sorted(action, order)
             reward, over = np.array([episode.rewards[step]]), np.array([step == last])
-            told = [{"TimeLimit.truncated": step == last}]
+            told = [{"TimeLimit.truncated": step == last and not episode.terminated}]
             model.replay_buffer.add(now, then, action[None], reward, over, told)
 
 

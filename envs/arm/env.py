@@ -105,7 +105,8 @@ class ArmEnv(ConceptEnv):
         concept: The action: a name, a joint one ("near(red) & left_of(blue)"), a ``Concept`` or a ``Task``.
         argument: Who it is about: a name or a ``Concept``; by default each scene says so itself.
         robot: "arm" (seven joints), "planar" (three) or "point" (drives on the table).
-        gripper: "suction" or "pusher", where objects are to be arranged.
+        gripper: "suction" or "pusher", where objects are to be arranged; in contact all have
+            a radius of 0.06.
         plane: "table", or "wall": upright, so that "above" is up.
         control: "joints" or "effector".
         n_entities: Number of entities, or a range with both ends; by default four to seven or so.

@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float
 
 from . import kinematics
 from .robots import ROBOTS, Robot
-from .scene import PLANES, TIMESTEP, build, object_name
+from .scene import PLANES, TIMESTEP, TOP, build, object_name
 from .view import Plane
 
 SUBSTEPS = 2
@@ -27,7 +27,10 @@ DT = SUBSTEPS * TIMESTEP
 """Seconds of a control step."""
 
 REACH = 0.08
-"""Distance, in units of the plane, within which suction takes an object."""
+"""Distance sideways, in units of the plane, within which suction takes an object."""
+
+SUCTION = 0.04
+"""Height over or under the top of an object on the table, in metres, within which suction takes it."""
 
 EFFECTOR_SPEED = 0.5
 """Largest speed of the effector along each axis where it is controlled itself, in metres per second."""
@@ -218,7 +221,8 @@ class Machine:
         """Which object the suction holds: it keeps hold while on, else takes the nearest in reach."""
         hand = self.view.project(effector)[:, None]
         distance = np.sqrt(((places - hand) ** 2).sum(-1))
-        graspable = movable & (distance <= REACH)
+        low = np.abs(effector[:, 2:] - TOP) <= SUCTION
+        graspable = movable & (distance <= REACH) & low
         nearest = np.argmin(np.where(graspable, distance, np.inf), axis=1)[:, None]
         taken = (np.arange(places.shape[1]) == nearest) & graspable
         return np.where(held.any(1, keepdims=True), held, taken) & on[:, None]

@@ -127,18 +127,26 @@ class Drawn:
     delay: np.ndarray
 
 
-def check_randomisation(parts: tuple[object, ...]) -> None:
+def check_randomisation(parts: tuple[object, ...], model: mujoco.MjModel) -> None:
     """Checks what a world is to randomise.
+
+    Args:
+        parts: Objects of this module.
+        model: The world's model.
 
     Raises:
         TypeError: One of them is something else.
-        ValueError: Two say the same thing.
+        ValueError: Two say the same thing, or one is about what this model has not got.
     """
     kinds = []
     for part in parts:
         if not isinstance(part, (Factors, ObservationNoise, Latency)):
             raise TypeError(
                 f"randomisation holds {part!r}, expected masses(), friction(), Latency() and such"
+            )
+        if isinstance(part, Factors) and not any(np.any(getattr(model, name)) for name in part.fields):
+            raise ValueError(
+                f"{part.name} are factors of {part.fields}, which are all zero in this world: leave them out"
             )
         kinds.append(part.name if isinstance(part, Factors) else type(part).__name__)
     if len(set(kinds)) < len(kinds):

@@ -18,8 +18,11 @@ PLANES: dict[str, Plane] = {
 TIMESTEP = 0.025
 """Seconds of a physics step."""
 
-HEIGHT = 0.03
-"""Height of the objects' centres over the table, in metres."""
+HEIGHT, _HALF = 0.03, 0.02
+"""Height of the objects' centres over the table, and half their own, in metres."""
+
+TOP = HEIGHT + _HALF
+"""Height of the tops of objects on the table, in metres."""
 
 _HIDDEN = (0.0, 0.0, -1.0)
 _MASS, _FRICTION, _DAMPING = 0.1, 0.2, 1.0
@@ -89,14 +92,14 @@ def _add_object(spec: mujoco.MjSpec, index: int, kind: str) -> None:
     body.add_geom(
         name=name,
         type=mujoco.mjtGeom.mjGEOM_CYLINDER,
-        size=[0.015, 0.02, 0],
+        size=[0.015, _HALF, 0],
         mass=_MASS,
         rgba=[0.7, 0.7, 0.7, 1],
         contype=touching,
         conaffinity=touching,
     )
     if kind == "suction":
-        body.add_site(name=f"{name}_top", pos=[0, 0, 0.02])
+        body.add_site(name=f"{name}_top", pos=[0, 0, _HALF])
         spec.add_equality(
             name=f"{name}_grip",
             type=mujoco.mjtEq.mjEQ_CONNECT,

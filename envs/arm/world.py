@@ -156,7 +156,7 @@ class ArmWorld:
         if self.plane not in ROBOTS[self.robot].planes or (self.kind != "reach" and self.plane != "table"):
             raise ValueError(f"robot {self.robot!r} cannot {self.kind} on the plane {self.plane!r}")
         check_goal_and_discount(self.task, self.goal, self.discount)
-        varied.check_randomisation(self.randomisation)
+        varied.check_randomisation(self.randomisation, self.machine.model)
 
     @cached_property
     def machine(self) -> Machine:

@@ -22,6 +22,7 @@ from conceptgym.concepts import get, task
 from conceptgym.concepts.event import Event
 from conceptgym.concepts.model import ConceptModel
 from conceptgym.envs.arm.env import ArmEnv
+from conceptgym.envs.identify import IdentifyEnv
 from conceptgym.envs.particle.env import ParticleEnv
 from conceptgym.envs.single import ConceptEnv
 from conceptgym.evaluation.episodes import run_episode, summary
@@ -50,6 +51,17 @@ def test_other_planners_take_the_same_costs(model: ConceptModel, kind: str) -> N
     settings = Settings(planner=kind, samples=4, iterations=3)
     for agent, k in ((oracle_agent(settings), 0), (concept_agent(model, settings), 5)):
         assert solved(ParticleEnv("near"), agent, 1, k=k) == 1
+
+
+def test_worlds_without_slopes_or_a_model_are_named(model: ConceptModel) -> None:
+    arm, pointing = ArmEnv("near"), IdentifyEnv("red")
+    for env, settings, message in (
+        (arm, Settings(planner="gradient"), "no slopes through a ArmWorld"),
+        (pointing, None, "no model of a IdentifyWorld"),
+    ):
+        env.reset(seed=0)
+        with pytest.raises(ValueError, match=message):
+            concept_agent(model, settings).reset(env, env.demonstrations(5, 0), 0)
 
 
 def test_an_unknown_planner_is_named() -> None:

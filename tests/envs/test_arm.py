@@ -11,7 +11,6 @@ import pytest
 from conceptgym.concepts import get
 from conceptgym.envs.arm import kinematics
 from conceptgym.envs.arm.env import ArmEnv, arm_world
-from conceptgym.envs.arm.machine import REACH
 from conceptgym.envs.arm.robots import ROBOTS
 from conceptgym.envs.arm.scene import PLANES, build
 from conceptgym.envs.arm.view import EntityView, Plane
@@ -161,7 +160,24 @@ def test_suction_carries_what_it_holds_and_nothing_else() -> None:
     np.testing.assert_allclose(env.event.final[others], env.event.initial[others], atol=1e-3)
     start, end = carry(env, on=False)
     np.testing.assert_allclose(end, start, atol=1e-3)
-    assert not env.state.held.any() and REACH < 0.2
+    assert not env.state.held.any()
+
+
+@pytest.mark.parametrize(
+    ("aside", "above", "holds"),
+    ((0.0, 0.0, True), (0.019, 0.0, True), (0.021, 0.0, False), (0.0, 0.039, True), (0.0, 0.041, False)),
+)
+def test_suction_takes_what_is_near_and_under_it(aside: float, above: float, holds: bool) -> None:
+    """2 cm sideways, and 4 cm over the object's top, which is 5 cm over the table; and as much under it."""
+    machine = ArmEnv("square", n_entities=4).world.machine
+    places = np.array([[[0.3, 0.2], [-0.5, 0.1]]])
+    over = machine.view.lift(places[:, 0]) + np.array([[aside, 0.0, 0.0]])
+    for sign in (1, -1):
+        over[:, 2] = 0.05 + sign * above
+        none, both, on = np.zeros((1, 2), bool), np.ones((1, 2), bool), np.ones(1, bool)
+        assert machine.gripped(over, places, none, both, on).tolist() == [[holds, False]]
+        assert not machine.gripped(over, places, none, both, ~on).any()
+    assert machine.gripped(over + 1.0, places, both & [True, False], both, on).tolist() == [[True, False]]
 
 
 def test_a_pusher_pushes_by_contact() -> None:

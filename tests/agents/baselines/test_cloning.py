@@ -203,6 +203,15 @@ def test_chunks_are_acted_out_and_asked_for_anew() -> None:
     assert acted(agent, 5) == pytest.approx([0.1, 0.1, 0.2, 0.2, 0.3]) and len(asked) == 3
 
 
+def test_chunks_of_one_action_are_asked_for_in_every_step() -> None:
+    data = Dataset(torch.zeros(1, 4), torch.zeros(1, 1, 1), torch.zeros(4), torch.ones(4))
+    agent = PolicyAgent(lambda seen, generator: torch.tensor([[0.3]]), data, Given(), ensemble=0.1)
+    assert acted(agent, 3) == pytest.approx([0.3] * 3)
+    for execute, horizon in ((4, 1), (0, 1)):
+        with pytest.raises(ValueError, match="1 <= execute <= horizon"):
+            CloningConfig(execute=execute, horizon=horizon)
+
+
 def test_chunks_are_blended_over_time_with_the_oldest_first() -> None:
     agent, asked = policy(execute=1, ensemble=0.5)
     weights = np.exp(-0.5 * np.arange(3))

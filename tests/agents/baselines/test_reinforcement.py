@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from conceptgym.agents import roster
 from conceptgym.agents.baselines import reinforcement
+from conceptgym.agents.baselines.canonical import Canonical
 from conceptgym.agents.baselines.reinforcement import Reinforcement, ReinforcementConfig, curve_of
 from conceptgym.agents.lesson import Lesson
 from conceptgym.evaluation.bodies import make_body
@@ -72,9 +73,27 @@ def test_the_curve_is_a_running_mean() -> None:
     assert curve_of([]) == []
 
 
-def test_an_unknown_algorithm_is_named() -> None:
-    with pytest.raises(ValueError, match="expected one of"):
-        Reinforcement(replace(FAST, algorithm="DQN"), "x").learn(lesson(None))
+def test_settings_that_do_not_go_together_are_named() -> None:
+    with pytest.raises(ValueError, match="expected one of PPO"):
+        replace(FAST, algorithm="DQN")
+    for wrong in ({"algorithm": "PPO", "episodes": 1}, {"goal": True, "episodes": 1}, {"episodes": -1}):
+        with pytest.raises(ValueError, match="go into the buffer of an off-policy learner"):
+            replace(FAST, **wrong)
+
+
+@pytest.mark.parametrize(
+    ("body", "concept", "ends"), (("identify", "red", True), ("particle", "near", False))
+)
+def test_what_a_task_ended_is_an_end_for_the_learner(body: str, concept: str, ends: bool) -> None:
+    """And what the time ended is not: the value of what would have come is learned from there on."""
+    shown = lesson(None, concept, body)
+    assert shown.episodes(1)[0].terminated == ends
+    settings = replace(FAST, episodes=2)
+    model = reinforcement.make_learner(settings, Canonical(shown.env()), shown)
+    reinforcement.remember(model, shown, 2)
+    buffer = model.replay_buffer
+    done, late = (part[: buffer.pos, 0] for part in (buffer.dones, buffer.timeouts))
+    assert done.sum() == 2 and (done * (1 - late)).sum() == (2 if ends else 0)
 
 
 @pytest.mark.slow
