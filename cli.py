@@ -254,14 +254,17 @@ def _leaderboard() -> Commands:
     return LEADERBOARD
 
 
-def verify(record: tyro.conf.Positional[Path], share: float = 0.1, seed: int = 0, mark: bool = False) -> int:
+def verify(
+    record: tyro.conf.Positional[Path], share: float = 0.1, seed: int | None = None, mark: bool = False
+) -> int:
     """Run cells of a row, or one record, again, and say whether they come out the same.
 
     Args:
         record: A row's file, or a record's.
         share: Share of a row's cells that are run.
-        seed: Chooses the cells.
-        mark: Whether to write into a row's file what came of it: "re-run matched" if all match.
+        seed: Chooses the cells; by default nobody knows it before.
+        mark: Whether to write into a row's file which cells were run again and match; one that does not takes
+            all marks back.
     """
     from .cli_board import verify as run
 

@@ -113,7 +113,7 @@ def suite_freeze() -> None:
         print(save_suite(frozen(draft)))
 
 
-def verify(record: Path, share: float, seed: int, mark: bool) -> int:
+def verify(record: Path, share: float, seed: int | None, mark: bool) -> int:
     """Runs cells of a row, or one record, again; see the command."""
     from .evaluation.records import load_record, read_json
     from .evaluation.rows import collected, load_row, marked, save_row
@@ -124,15 +124,20 @@ def verify(record: Path, share: float, seed: int, mark: bool) -> int:
     if mark and not whole:
         raise ValueError(f"{record} is a single record: a row is marked, not a record")
     row = load_row(record) if whole else collected([load_record(record)])[0]
-    verdicts = []
-    for one in run(row, np.random.default_rng(seed), share):
+    chosen = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
+    print(f"cells chosen by seed {chosen}")
+    verdicts: dict[str, bool] = {}
+    for one in run(row, np.random.default_rng(chosen), share):
         print(f"{'match' if one.matches else 'MISMATCH'}: {one.key} {one.task} {one.why}".rstrip())
-        verdicts.append(one.matches)
+        verdicts[one.key] = one.matches
     failed = f"; {row.failures} cells of the row failed and were left out" if row.failures else ""
-    print(f"{sum(verdicts)} of {len(verdicts)} cells match, of {len(row.records)} in the row{failed}")
+    print(
+        f"{sum(verdicts.values())} of {len(verdicts)} cells match, of {len(row.records)} in the row{failed}"
+    )
     if mark:
-        save_row(marked(row, all(verdicts) and not row.failures), record.parent)
-    return int(not all(verdicts))
+        whole = not row.failures  # what failed cannot be looked at again
+        save_row(marked(row, {key: one and whole for key, one in verdicts.items()}), record.parent)
+    return int(not all(verdicts.values()))
 
 
 def leaderboard_fill(
@@ -162,13 +167,13 @@ def leaderboard_fill(
 
 
 def leaderboard_collect(records: Path = Path("out/records"), rows: Path = ROWS) -> None:
-    """Gather records into one file a row; marks of those that were run again stay.
+    """Gather records into one file a row; what a file has of the same configuration, and marks, stay.
 
     Args:
         records: Folder of the records.
         rows: Folder of the rows.
     """
-    from .evaluation.rows import collected, load_row, records_in, row_path, save_row, with_marks
+    from .evaluation.rows import collected, load_row, merged, records_in, row_path, save_row, with_marks
 
     found = collected(records_in(records))
     if not found:
@@ -186,8 +191,10 @@ def leaderboard_collect(records: Path = Path("out/records"), rows: Path = ROWS) 
             f"{records}): remove the records of those that are not wanted, or give them other names"
         )
     for row, path in zip(found, paths, strict=True):
-        known = with_marks(row, load_row(path)) if path.exists() else row
-        print(f"{save_row(known, rows)}: {len(row.records)} cells, {row.failures} failed")
+        if path.exists():
+            old = load_row(path)
+            row = merged(with_marks(row, old), old)
+        print(f"{save_row(row, rows)}: {len(row.records)} cells, {row.failures} failed")
 
 
 def _there(folder: Path) -> Path:
@@ -203,11 +210,20 @@ def leaderboard_restore(rows: Path = ROWS, records: Path = Path("out/records")) 
         rows: Folder of the rows.
         records: Folder of the records; what is there and sound stays.
     """
+    from .evaluation.films import check_installed
     from .evaluation.leaderboard import rows_in
-    from .evaluation.rows import scatter
+    from .evaluation.rows import row_path, scatter
 
     found, wrong = rows_in(_there(rows))
-    print(f"{sum(scatter(row, records) for row in found)} records of {len(found)} rows")
+    written = 0
+    for row in found:
+        try:
+            check_installed(row)
+        except ValueError as error:  # its records would never be used
+            wrong.append(f"{row_path(row, rows).name}: {error}")
+            continue
+        written += scatter(row, records)
+    print(f"{written} records of {len(found)} rows")
     for message in wrong:
         print(f"left out: {message}")
     return int(bool(wrong))

@@ -33,28 +33,53 @@ class Meter:
         steps: Steps in the test environment.
         episodes: Expert's episodes that were looked at.
         rewarded: Whether a reward was seen.
+        ended: Whether each episode of practice ended satisfied, which not every learner is told.
     """
 
     steps: int = 0
     episodes: int = 0
     rewarded: bool = False
+    ended: list[bool] = field(default_factory=list)
+
+
+_TELLING = ("is_success", "success_once", "concept_error")
 
 
 class Metered(gym.Wrapper[Any, Any, Any, Any]):
     """An environment whose steps are counted."""
 
-    def __init__(self, env: ConceptEnv, meter: Meter) -> None:
-        """Wraps an environment."""
+    def __init__(self, env: ConceptEnv, meter: Meter, blind: bool = False) -> None:
+        """Wraps an environment.
+
+        Args:
+            env: The environment.
+            meter: Counts.
+            blind: Whether rewards are zero, and ``info`` does not say how well it goes.
+        """
         super().__init__(env)
-        self.meter = meter
+        self.meter, self.blind = meter, blind
         if env.world.goal:  # learners look for it on the outermost environment
             self.compute_reward = env.compute_reward
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:  # noqa: ANN401
         """A step, counted."""
         self.meter.steps += 1
+        observation, reward, terminated, truncated, info = super().step(action)
+        if terminated or truncated:
+            self.meter.ended.append(bool(info["is_success"]))
+        if self.blind:
+            return observation, 0.0, terminated, truncated, _untold(info)
         self.meter.rewarded = True
-        return super().step(action)
+        return observation, reward, terminated, truncated, info
+
+    def reset(self, **arguments: Any) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401
+        """Begins an episode."""
+        observation, info = super().reset(**arguments)
+        return observation, _untold(info) if self.blind else info
+
+
+def _untold(info: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in info.items() if name not in _TELLING}
 
 
 @dataclass(frozen=True)
@@ -76,8 +101,11 @@ class Lesson:
     meter: Meter = field(default_factory=Meter)
 
     def env(self, **arguments: object) -> Metered:
-        """An environment to practise in; its steps are charged."""
-        return Metered(self.make(**arguments), self.meter)
+        """An environment to practise in; its steps are charged.
+
+        Who is shown the task is not told the reward: it is zero, and ``info`` says nothing of the error.
+        """
+        return Metered(self.make(**arguments), self.meter, blind=self.demonstrations is not None)
 
     def episodes(self, count: int) -> list[EpisodeArrays]:
         """Episodes of the expert, from starts that no evaluation has; charged as demonstrations in actions.

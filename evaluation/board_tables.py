@@ -9,15 +9,17 @@ from typing import Any
 from .comparison import REFERENCE
 
 _HEADS = (
-    "agent", "track", "tasks", "success", "IQM, 95%", "better than the concept agent in, 95%", "given", "ms",
-    "seconds of learning", "failed cells",
+    "agent", "track", "tasks", "replicates", "success", "IQM, 95%", "better than the concept agent in, 95%",
+    "given", "ms", "seconds of learning a task", "failed cells",
 )  # fmt: skip
 _MARKUP = "\\|<>&[]`*_"
 _TRACKS = ("reference", "few-shot", "reward")
-_ABOUT = """Who was run on a part of the tasks stands below those who were run on all. The comparison with the
-concept agent is on the tasks and replicates that both have: the share of pairs from the same seeds in which
-an agent's success is higher, ties one half, so that two who fail everywhere have 50%; its 95% interval; and
-both means there, the agent's first."""
+_ABOUT = """Who was run on a part of the tasks stands below those who were run on all. A task counts where
+every start of every replicate is there. Intervals are 95%, over replicates and starts drawn again; one
+replicate has none. The comparison with the concept agent is on the tasks and replicates that both have: the
+share of pairs from the same seeds in which an agent's success is higher, ties one half, so that two who fail
+everywhere have 50%; its 95% interval; and both means there, the agent's first. Learning curves are of
+practice, with whatever noise an agent practises with, means of fifty episodes."""
 _SHORT = {
     "demonstrations": "demonstrations", "episodes": "expert's episodes", "environment_steps": "steps",
     "model_steps": "model steps an episode", "pretraining_steps": "updates before",
@@ -59,11 +61,16 @@ def _table(ordered: Sequence[dict[str, Any]]) -> str:
 def _cells(one: dict[str, Any]) -> tuple[str, ...]:
     median, failed = one["latency"]["median"], one["failures"]
     return (
-        _plain(one["agent"]), one["track"], f"{one['tasks']} of {one['of_tasks']}", _percent(one["success"]),
-        f"{_percent(one['iqm'])}, {_range(one['iqm_interval'])}" if "iqm" in one else "",
-        _beside(one), _given(one["given"]), "" if median is None else f"{1000 * median:.1f}",
-        f"{one['learning']:,.0f}", str(failed) if failed else "",
+        _plain(one["agent"]), one["track"], f"{one['tasks']} of {one['of_tasks']}", str(one["replicates"]),
+        _percent(one["success"]), _with_interval(one), _beside(one), _given(one["given"]),
+        "" if median is None else f"{1000 * median:.1f}", f"{one['learning']:,.0f}",
+        str(failed) if failed else "",
     )  # fmt: skip
+
+
+def _with_interval(one: dict[str, Any]) -> str:
+    told = _percent(one.get("iqm"))
+    return f"{told}, {_range(one['iqm_interval'])}" if "iqm_interval" in one else told
 
 
 def _beside(one: dict[str, Any]) -> str:

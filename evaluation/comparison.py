@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .rows import Row
-from .statistics import paired_improvement, wilson
+from .statistics import design_effect, paired_improvement, wilson
 
 REFERENCE = "concept agent"
 """Whose success from five demonstrations learners of the reward are measured by."""
@@ -52,23 +52,39 @@ def against(row: Row, rows: Sequence[Row], rng: np.random.Generator) -> list[dic
 
 
 def common(row: Row, other: Row) -> tuple[np.ndarray, np.ndarray]:
-    """Success of two rows, (R, M) each, in the R replicates and M tasks that both have.
+    """Success of two rows, (R, M, S) each, in the R replicates and M tasks that both have.
 
     What else a row has or lacks does not matter: a replicate counts if both are whole at those tasks.
     """
     tasks = sorted(set(row.tasks()) & set(other.tasks()))
     seeds = sorted(set(row.whole(tasks)) & set(other.whole(tasks)))
-    return row.rates(tasks, seeds), other.rates(tasks, seeds)
+    return row.outcomes(tasks, seeds), other.outcomes(tasks, seeds)
 
 
-def curves(row: Row) -> list[tuple[int, np.ndarray]]:
-    """The learning curves of a row, one a task and replicate: the task's number, and (points, 2)."""
+class Curve(NamedTuple):
+    """How practice went: a point is in the middle of the episodes whose mean it is.
+
+    Attributes:
+        item: Number of the task.
+        points: Steps and success, (points, 2).
+        steps: Steps of all practice.
+    """
+
+    item: int
+    points: np.ndarray
+    steps: int
+
+
+def curves(row: Row) -> list[Curve]:
+    """The learning curves of a row, one a task and replicate."""
     found = {
-        (row.number(record), record.replicate): np.array(record.curve)
+        (row.number(record), record.replicate): Curve(
+            row.number(record), np.array(record.curve), int(record.given["environment_steps"])
+        )
         for record in row.records
         if record.curve
     }
-    return [(item, curve) for (item, _), curve in sorted(found.items(), key=lambda one: one[0])]
+    return [curve for _, curve in sorted(found.items(), key=lambda one: one[0])]
 
 
 def state_of(curve: np.ndarray) -> str:
@@ -88,14 +104,17 @@ def state_of(curve: np.ndarray) -> str:
     return "nothing" if middle < _NOTHING else "flat"
 
 
-def steps_until(curve: np.ndarray, level: float) -> float:
-    """Steps until a curve, (points, 2), comes to a level, and its mean from there on is at it, too.
+def steps_until(curve: Curve, level: float) -> float:
+    """Steps until a curve comes to a level, and its mean from there on is at it, too.
 
-    Infinite if it never does.
+    From there on there have to be as many episodes again as a point is a mean of, as a last point may be
+    luck. Infinite if it never does.
     """
-    later = np.cumsum(curve[::-1, 1])[::-1] / np.arange(len(curve), 0, -1)
-    there = np.flatnonzero((curve[:, 1] >= level) & (later >= level))
-    return float(curve[there[0], 0]) if len(there) else np.inf
+    steps, success = curve.points.T
+    window = 2 * (curve.steps - steps[-1])
+    later = np.cumsum(success[::-1])[::-1] / np.arange(len(success), 0, -1)
+    there = np.flatnonzero((success >= level) & (later >= level) & (steps[-1] - steps >= window))
+    return float(steps[there[0]]) if len(there) else np.inf
 
 
 def learning(row: Row, rows: Sequence[Row], rng: np.random.Generator) -> dict[str, Any]:
@@ -116,14 +135,14 @@ def learning(row: Row, rows: Sequence[Row], rng: np.random.Generator) -> dict[st
     found = curves(row)
     if not found:
         return {}
-    states = [state_of(curve) for _, curve in found]
+    states = [state_of(curve.points) for curve in found]
     told: dict[str, Any] = {"curves": len(found)}
     told |= {name: states.count(name) for name in ("flat", "nothing", "moving")}
     known = [one for one in rows if one.suite.digest == row.suite.digest and is_reference(one)]
     if not known:
         return told
-    levels = {item: _level(known[0], item) for item, _ in found}
-    pairs = [(curve, levels[item]) for item, curve in found]
+    levels = _levels(known[0], {curve.item for curve in found})
+    pairs = [(curve, levels[curve.item]) for curve in found]
     steps = np.array([steps_until(curve, level) for curve, level in pairs if level is not None])
     if not len(steps):
         return told
@@ -142,11 +161,17 @@ def is_reference(row: Row) -> bool:
     return bool(row.agent["name"] == REFERENCE and row.agent["source"] == _SOURCE)
 
 
-def _level(reference: Row, item: int) -> float | None:
-    outcomes = [one for seed in reference.whole([item]) for one in reference.cell(item, seed)]
-    hits = sum(one.success for one in outcomes)
-    # Who fails at a task is reached by doing nothing: that says nothing.
-    return wilson(hits, len(outcomes))[0] if 2 * hits >= len(outcomes) > 0 else None
+def _levels(reference: Row, items: Iterable[int]) -> dict[int, float | None]:
+    """Lower ends of the intervals of the reference's success at tasks."""
+    scores, _ = reference.scores()
+    effect = design_effect(scores) if scores.size else float(len(reference.suite.shown))
+    told: dict[int, float | None] = {}
+    for item in items:
+        outcomes = [one for seed in reference.whole([item]) for one in reference.cell(item, seed)]
+        hits, of = sum(one.success for one in outcomes), len(outcomes)
+        # Who fails at a task is reached by doing nothing: that says nothing.
+        told[item] = wilson(hits / effect, of / effect)[0] if 2 * hits >= of > 0 else None
+    return told
 
 
 def _finite(value: float) -> float | None:

@@ -27,8 +27,19 @@ def typical_task(row: Row) -> int:
     scores, tasks = row.scores()
     if not len(scores):
         return row.tasks()[0]
-    each = scores.mean(0)
+    each = scores.mean((0, 2))
     return tasks[int(np.abs(each - each.mean()).argmin())]
+
+
+def check_installed(row: Row) -> None:
+    """Checks that a row's contestant is here, and as it was.
+
+    Raises:
+        ValueError: There is none of that name, or it is configured in another way by now.
+    """
+    source = str(row.agent["source"])
+    if json.loads(json.dumps(dict(roster.find(source).config))) != row.agent["config"]:
+        raise ValueError(f"{source} has another configuration than the row of {row.suite.name}")
 
 
 def learned_agent(row: Row, index: int, records: Path, shown: Event) -> tuple[Agent, Event | None]:
@@ -39,8 +50,7 @@ def learned_agent(row: Row, index: int, records: Path, shown: Event) -> tuple[Ag
     """
     suite, source = row.suite, str(row.agent["source"])
     cell, contestant = Cell(suite.name, suite.version, index, source, 0, 0, str(records)), roster.find(source)
-    if json.loads(json.dumps(dict(contestant.config))) != row.agent["config"]:
-        raise ValueError(f"{source} has another configuration than the row of {row.suite.name}")
+    check_installed(row)
     folder = records / f"{suite.name}-v{suite.version}" / slug(contestant.name)
     lesson = lesson_of(cell, suite, contestant, folder, shown)
     return contestant.learn(lesson), lesson.demonstrations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -25,10 +25,22 @@ from .records import (
     to_json,
 )
 from .runner import BLOCK, records_of, slug
-from .statistics import bootstrap_interval, interquartile_mean, mean, noise_floor, wilson
+from .statistics import (
+    bootstrap_interval,
+    design_effect,
+    interquartile_mean,
+    mean,
+    noise_floor,
+    profile,
+    wilson,
+)
 from .suites import FOLDER, Suite, load_suite
 
+MATCHED = "re-run matched"
+"""Status of a record whose cell came out the same a second time."""
+
 _LARGEST_FILE = 50_000_000
+_POINTS, _CLOSE = 101, 1e-9
 
 
 @dataclass(frozen=True)
@@ -59,9 +71,9 @@ class Row:
         return sum(bool(record.failure) for record in self.records)
 
     def sound(self) -> list[int]:
-        """Numbers of the tasks that it was tried on, and at which no cell failed."""
-        failed = {self.number(record) for record in self.records if record.failure}
-        return [task for task in self.tasks() if task not in failed]
+        """Numbers of the tasks of which every start is there, of every replicate up to its last one."""
+        claimed = list(range(max(record.replicate for record in self.records) + 1))
+        return [task for task in self.tasks() if self.whole([task]) == claimed]
 
     def cell(self, item: int, replicate: int) -> list[Outcome]:
         """Outcomes of a task in one replicate."""
@@ -92,18 +104,23 @@ class Row:
         every = sorted({record.replicate for record in self.records})
         return [r for r in every if all(len(self.cell(task, r)) == starts for task in wanted)]
 
-    def rates(self, tasks: Sequence[int], seeds: Sequence[int], what: str = "success") -> np.ndarray:
-        """Means of an outcome over the starts, (R, M), of R replicates and M tasks."""
+    def outcomes(self, tasks: Sequence[int], seeds: Sequence[int], what: str = "success") -> np.ndarray:
+        """An outcome at every start, (R, M, S), of R whole replicates and M tasks."""
         told = [
-            [float(np.mean([getattr(one, what) for one in self.cell(task, seed)])) for task in tasks]
+            [[float(getattr(one, what)) for one in self.ordered(task, seed)] for task in tasks]
             for seed in seeds
         ]
-        return np.array(told).reshape(len(seeds), len(tasks))
+        return np.array(told).reshape(len(seeds), len(tasks), len(self.suite.starts))
+
+    def ordered(self, item: int, replicate: int) -> list[Outcome]:
+        """Outcomes of a task in one replicate, in the suite's order of starts."""
+        places = {start: index for index, start in enumerate(self.suite.starts)}
+        return sorted(self.cell(item, replicate), key=lambda one: places[one.start])
 
     def scores(self, what: str = "success") -> tuple[np.ndarray, list[int]]:
-        """Means of an outcome, (R, M), of complete replicates, and the numbers of the M tasks."""
+        """An outcome at every start, (R, M, S), of complete replicates, and the numbers of the M tasks."""
         tasks = self.tasks()
-        return self.rates(tasks, self.complete, what), tasks
+        return self.outcomes(tasks, self.complete, what), tasks
 
     @cached_property
     def complete(self) -> list[int]:
@@ -154,34 +171,50 @@ def _check_starts(record: Record, suite: Suite) -> None:
 
 
 def summary(row: Row, rng: np.random.Generator) -> dict[str, Any]:
-    """What a row comes to, as JSON has it: means with 95% intervals, and what it cost."""
+    """What a row comes to, as JSON has it: means with 95% intervals, and what it cost.
+
+    Success and its means are of complete replicates alone; intervals need two of them.
+    """
     scores, tasks = row.scores()
     outcomes = [one for record in row.records for one in record.outcomes]
-    hits, of = sum(one.success for one in outcomes), len(outcomes)
+    of = len(outcomes)
     told: dict[str, Any] = {
         "suite": row.suite.name, "version": row.suite.version, "agent": row.agent["name"],
         "track": row.agent["track"], "config": row.agent["config"], "source": row.agent["source"],
         "replicates": len(scores), "tasks": len(row.sound()), "of_tasks": len(row.suite.items),
         "episodes": of, "failures": row.failures,
-        "status": _status(row), "success": hits / of if of else None,
+        "status": _status(row), "success": float(mean(scores.mean(2))) if scores.size else None,
         "once": float(np.mean([one.once for one in outcomes])) if of else None,
         "returned": float(np.mean([one.returned for one in outcomes])) if of else None,
         "error": float(np.median([one.error for one in outcomes])) if of else None,
         "steps": _median([one.steps for one in outcomes if one.once]),
         "missed": sum(one.missed for one in outcomes),
         "given": _given(row), "latency": _latencies(row),
-        "learning": sum(record.seconds["learning"] for record in row.records),
+        "learning": _learning(row),
         "acting": sum(record.seconds["acting"] for record in row.records),
-        "commit": row.records[0].commit,
+        "commit": ", ".join(sorted({record.commit for record in row.records})),
     }  # fmt: skip
-    told["each"] = [_task(row, index) for index in tasks]
-    if len(scores):
-        told["mean"], told["mean_interval"] = float(mean(scores)), bootstrap_interval(scores, mean, rng)
-        told["iqm"] = float(interquartile_mean(scores))
+    effect = design_effect(scores) if scores.size else float(len(row.suite.shown))
+    told["each"] = [_task(row, index, effect) for index in tasks]
+    if scores.size:
+        rates = scores.mean(2)
+        told["iqm"] = float(interquartile_mean(rates))
+        told["profile"] = profile(rates, np.linspace(0, 1, _POINTS) - _CLOSE).tolist()
+    if len(scores) > 1:
+        told["mean_interval"] = bootstrap_interval(scores, mean, rng)
         told["iqm_interval"] = bootstrap_interval(scores, interquartile_mean, rng)
-        told["noise"] = noise_floor(scores).tolist() if len(scores) > 1 else []
-        told["scores"] = scores.tolist()
+        for one, noise in zip(told["each"], noise_floor(rates).tolist(), strict=True):
+            one["noise"] = noise
     return told
+
+
+def _learning(row: Row) -> float:
+    """Mean seconds of learning a task once; what a cell found learned by another one took it nothing."""
+    lessons: dict[tuple[int, int], float] = {}
+    for record in row.records:
+        key = (row.number(record), record.replicate)
+        lessons[key] = max(lessons.get(key, 0.0), record.seconds["learning"])
+    return float(np.mean(list(lessons.values())))
 
 
 def _median(values: list[float]) -> float | None:
@@ -189,7 +222,8 @@ def _median(values: list[float]) -> float | None:
 
 
 def _status(row: Row) -> str:
-    return "re-run matched" if all(r.status == "re-run matched" for r in row.records) else "self-reported"
+    again = sum(record.status == MATCHED for record in row.records)
+    return f"{MATCHED}, {again} of {len(row.records)} cells" if again else "self-reported"
 
 
 def _given(row: Row) -> dict[str, Any]:
@@ -212,10 +246,11 @@ def _latencies(row: Row) -> dict[str, float | None]:
     }
 
 
-def _task(row: Row, index: int) -> dict[str, Any]:
+def _task(row: Row, index: int, effect: float) -> dict[str, Any]:
+    """Hits at a task, with Wilson's interval of as many episodes as would be independent."""
     outcomes = [one for replicate in range(len(row.suite.shown)) for one in row.cell(index, replicate)]
     hits, of = sum(one.success for one in outcomes), len(outcomes)
-    interval = wilson(hits, of) if of else (0.0, 1.0)
+    interval = wilson(hits / effect, of / effect) if of else (0.0, 1.0)
     return {"task": row.suite.items[index].name, "hits": hits, "of": of, "interval": interval}
 
 
@@ -297,7 +332,23 @@ def with_marks(row: Row, old: Row) -> Row:
     return replace(row, records=tuple(one(record) for record in row.records))
 
 
-def marked(row: Row, matches: bool) -> Row:
-    """The row, marked as re-run, or not."""
-    status = "re-run matched" if matches else "self-reported"
-    return replace(row, records=tuple(replace(record, status=status) for record in row.records))
+def marked(row: Row, matches: Mapping[str, bool]) -> Row:
+    """The row, with marks for the records, by key, that were run again and matched.
+
+    A single one that does not match takes all marks back: the row is not what it says.
+    """
+    known = {record.key for record in row.records if record.status == MATCHED}
+    again = (known | set(matches)) if all(matches.values()) else set()
+
+    def one(record: Record) -> Record:
+        return replace(record, status=MATCHED if record.key in again else "self-reported")
+
+    return replace(row, records=tuple(one(record) for record in row.records))
+
+
+def merged(row: Row, old: Row) -> Row:
+    """A row with those of an older file's records, of the same configuration, that it lacks."""
+    if old.suite.digest != row.suite.digest or old.agent != row.agent:
+        return row
+    keys = {record.key for record in row.records}
+    return collected([*row.records, *(one for one in old.records if one.key not in keys)])[0]

@@ -217,7 +217,7 @@ def _charged(given: Given, lesson: Lesson) -> dict[str, Any]:
     """What the agent says it was given, and not less than what was counted."""
     meter, told = lesson.meter, asdict(given)
     told["environment_steps"] = max(told["environment_steps"], meter.steps)
-    told["reward"] = told["reward"] or (meter.rewarded and lesson.demonstrations is None)
+    told["reward"] = told["reward"] or meter.rewarded
     told["episodes"] = max(told["episodes"], meter.episodes)
     return told
 

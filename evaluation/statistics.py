@@ -1,6 +1,7 @@
 """Small statistics, as pure functions of arrays; all randomness comes from the generator that is given.
 
-Scores of R runs (replicates, seeds) on M tasks are arrays (R, M). Intervals, means and profiles are those
+Scores of R runs (replicates, seeds) on M tasks are arrays (R, M), or (R, M, S) with each of the S starts of a
+task, which are the same in all runs. Intervals, means and profiles are those
 that Agarwal et al., "Deep reinforcement learning at the edge of the statistical precipice" (2021)
 recommend, called [A] below.
 """
@@ -13,11 +14,13 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Float
 
+_TIE = 1e-9
+
 Statistic: TypeAlias = Callable[[np.ndarray], np.ndarray]
 """Maps scores, (..., R, M), to numbers, (...)."""
 
 
-def wilson(successes: int, trials: int, z: float = 1.959964) -> tuple[float, float]:
+def wilson(successes: float, trials: float, z: float = 1.959964) -> tuple[float, float]:
     """Wilson's score interval of a binomial proportion.
 
     Source: E. B. Wilson, Probable inference, the law of succession, and statistical inference,
@@ -25,29 +28,48 @@ def wilson(successes: int, trials: int, z: float = 1.959964) -> tuple[float, flo
 
     Args:
         successes: Number of successes.
-        trials: Number of trials.
+        trials: Number of trials; both are divided by the design effect where trials are not independent.
         z: Quantile of the normal distribution; 1.96 for 95%.
 
     Raises:
         ValueError: There are no trials, or more successes than trials.
     """
-    if not 0 <= successes <= trials or trials < 1:
-        raise ValueError(f"{successes} successes in {trials} trials: expected 0 <= successes <= trials >= 1")
+    if not 0 <= successes <= trials or trials <= 0:
+        raise ValueError(f"{successes} successes in {trials} trials: expected 0 <= successes <= trials > 0")
     share = successes / trials
     centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
     half = z / (1 + z * z / trials) * ((share * (1 - share) + z * z / (4 * trials)) / trials) ** 0.5
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def checked(scores: np.ndarray) -> Float[np.ndarray, "runs tasks"]:
-    """Scores as float64, (R, M).
+def design_effect(outcomes: Float[np.ndarray, "runs tasks starts"]) -> float:
+    """How many times larger the variance of a task's share is than if all R S episodes were independent.
+
+    Runs share their starts: the variance of the starts' means over that of independent episodes, pooled over
+    tasks, between 1 and R. Kish, Survey sampling (1965), section 5.4.
+
+    Args:
+        outcomes: 0 or 1, (R, M, S).
+    """
+    runs, _, starts = outcomes.shape
+    share = outcomes.mean((0, 2))
+    alone = (share * (1 - share)).sum() / runs
+    if starts < 2 or alone <= 0:
+        return float(runs) if starts < 2 else 1.0
+    return float(np.clip(outcomes.mean(0).var(1, ddof=1).sum() / alone, 1.0, runs))
+
+
+def checked(scores: np.ndarray) -> Float[np.ndarray, "runs tasks *starts"]:
+    """Scores as float64, (R, M) or (R, M, S).
 
     Raises:
         ValueError: Another shape, nothing in it, or numbers that are not finite.
     """
     array = np.asarray(scores, dtype=np.float64)
-    if array.ndim != 2 or not array.size:
-        raise ValueError(f"expected scores of shape (runs, tasks), got {array.shape}")
+    if array.ndim not in (2, 3) or not array.size:
+        raise ValueError(
+            f"expected scores of shape (runs, tasks) or (runs, tasks, starts), got {array.shape}"
+        )
     if not np.isfinite(array).all():
         raise ValueError("scores hold numbers that are not finite: leave failed runs out, they are missing")
     return array
@@ -74,6 +96,26 @@ def resampled(
     return scores[rows, np.arange(tasks)]
 
 
+def crossed(
+    outcomes: Float[np.ndarray, "runs tasks starts"], count: int, rng: np.random.Generator
+) -> Float[np.ndarray, "count runs tasks"]:
+    """Means of runs and of starts that are both drawn with replacement, for each task on its own.
+
+    Runs that share their starts are no independent samples of a task: A. B. Owen, The pigeonhole bootstrap,
+    Annals of Applied Statistics 1 (2007).
+    """
+    runs, tasks, starts = outcomes.shape
+    weights = rng.multinomial(starts, np.full(starts, 1 / starts), size=(count, tasks)) / starts
+    means = np.einsum("rms,cms->crm", outcomes, weights)
+    rows = rng.integers(runs, size=(count, runs, tasks))
+    return np.take_along_axis(means, rows, axis=1)
+
+
+def drawn(scores: np.ndarray, count: int, rng: np.random.Generator) -> Float[np.ndarray, "count runs tasks"]:
+    """Scores drawn again: of runs, and of starts where these are told."""
+    return crossed(scores, count, rng) if scores.ndim == 3 else resampled(scores, count, rng)
+
+
 def bootstrap_interval(
     scores: np.ndarray,
     statistic: Statistic,
@@ -85,7 +127,7 @@ def bootstrap_interval(
     """Percentile interval of a statistic over the stratified bootstrap.
 
     Args:
-        scores: (R, M).
+        scores: (R, M), or (R, M, S).
         statistic: For instance ``interquartile_mean``.
         rng: Source of the draws.
         count: Number of draws.
@@ -96,7 +138,10 @@ def bootstrap_interval(
     """
     if not 0 < confidence < 1:
         raise ValueError(f"confidence is {confidence}, expected a number between 0 and 1")
-    values = statistic(resampled(checked(scores), count, rng))
+    return _middle(statistic(drawn(checked(scores), count, rng)), confidence)
+
+
+def _middle(values: np.ndarray, confidence: float = 0.95) -> tuple[float, float]:
     tail = (1 - confidence) / 2
     low, high = np.quantile(values, [tail, 1 - tail])
     return float(low), float(high)
@@ -127,8 +172,8 @@ def paired_improvement(
     """Share of runs in which ours beats theirs from the same seed, ties one half, and its 95% interval.
 
     Args:
-        ours: (R, M).
-        theirs: (R, M): row by row from the same seeds.
+        ours: (R, M), or (R, M, S): a run's score is then the mean over its starts.
+        theirs: As ours, row by row from the same seeds, and the same starts.
         rng: Source of the bootstrap's draws, which keep the pairs together.
         count: Number of draws.
 
@@ -138,8 +183,22 @@ def paired_improvement(
     one, other = checked(ours), checked(theirs)
     if one.shape != other.shape:
         raise ValueError(f"scores of shapes {one.shape} and {other.shape} are no pairs")
-    wins = (one > other) + 0.5 * (one == other)
-    return float(wins.mean()), bootstrap_interval(wins, mean, rng, count=count)
+    if one.ndim == 2:
+        wins = _wins(one, other)
+        return float(wins.mean()), bootstrap_interval(wins, mean, rng, count=count)
+    # The same draws for both: a generator that is begun again in the same state.
+    state = rng.bit_generator.state
+    mine = crossed(one, count, rng)
+    rng.bit_generator.state = state
+    return float(_wins(one.mean(2), other.mean(2)).mean()), _middle(
+        mean(_wins(mine, crossed(other, count, rng)))
+    )
+
+
+def _wins(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+    """1 where ours is better, one half for ties, which rounding does not undo."""
+    gap = ours - theirs
+    return (gap > _TIE) + 0.5 * (np.abs(gap) <= _TIE)
 
 
 def profile(scores: np.ndarray, thresholds: Float[np.ndarray, " points"]) -> Float[np.ndarray, " points"]:

@@ -147,5 +147,9 @@ class Adversarial:
         judge = Judge(lesson, self.judge)
         model = make_learner(self.settings, Judged(Canonical(lesson.env()), judge), lesson)
         steps, seed = self.settings.steps, lesson.seed
-        curve = kept(model, lesson.folder, lambda: practised(model, steps, seed, judge.learn))
+
+        def won(info: Mapping[str, object]) -> bool:
+            return lesson.meter.ended[-1]  # the harness knows what the learner is not told
+
+        curve = kept(model, lesson.folder, lambda: practised(model, steps, seed, judge.learn, won))
         return policy_of(model, Given(environment_steps=steps, episodes=self.judge.episodes), curve)

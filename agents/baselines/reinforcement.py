@@ -287,17 +287,14 @@ def remember(model: Any, lesson: Lesson, count: int) -> None:  # noqa: ANN401  (
 
 
 def curve_of(ends: list[tuple[int, bool]]) -> list[list[float]]:
-    """Steps, and success over the last fifty episodes until then: some points of the learning curve.
+    """Success over fifty episodes of practice, and steps in their middle: some points of the learning curve.
 
-    It begins where there are fifty; with fewer in all it is one point.
+    With fewer episodes in all it is one point.
     """
-    first = min(_WINDOW, len(ends)) - 1
-    chosen = sorted({int(index) for index in np.linspace(first, len(ends) - 1, _POINTS)}) if ends else []
+    width = min(_WINDOW, len(ends))
+    chosen = sorted({int(index) for index in np.linspace(0, len(ends) - width, _POINTS)}) if ends else []
     return [
-        [
-            float(ends[index][0]),
-            float(np.mean([won for _, won in ends[max(0, index - _WINDOW + 1) : index + 1]])),
-        ]
+        [float(ends[index + width // 2][0]), float(np.mean([won for _, won in ends[index : index + width]]))]
         for index in chosen
     ]
 

@@ -1,7 +1,9 @@
 "use strict";
 // Everything from records reaches the page as text, never as markup.
 const rows = JSON.parse(document.getElementById("data").textContent);
-const COLORS = ["#1b7f5c", "#c2410c", "#2563eb", "#a21caf", "#b45309", "#0e7490", "#be123c", "#4d7c0f", "#6d28d9", "#57534e"];
+// Ten hues, and another dash and marker for the next ten: no two agents look alike.
+const HUES = [158, 20, 221, 300, 38, 192, 345, 85, 262, 30];
+const DASHES = ["", "7 4", "2 3"];
 const SVG = "http://www.w3.org/2000/svg";
 const at = (id) => document.getElementById(id);
 const isNumber = (x) => typeof x === "number" && Number.isFinite(x);
@@ -9,7 +11,9 @@ const percent = (x) => (isNumber(x) ? (100 * x).toFixed(1) + "%" : "–");
 const count = (x) => (isNumber(x) ? Math.round(x).toLocaleString("en") : "–");
 const fixed = (digits) => (x) => (isNumber(x) ? x.toFixed(digits) : "–");
 const given = (name) => (row) => row.given[name];
-const color = (index) => COLORS[index % COLORS.length];
+const dark = window.matchMedia && window.matchMedia("(prefers-color-scheme: dark)").matches;
+const color = (index) => "hsl(" + HUES[index % 10] + (index % 10 === 9 ? " 8% " : " 65% ") + (dark ? "68%)" : "35%)");
+const round = (index) => Math.floor(index / 10) % 3;
 const agents = [...new Set(rows.map((row) => row.agent))];
 
 function element(name, text, attributes = {}, space = null) {
@@ -40,7 +44,7 @@ const COLUMNS = [
   { name: "Pre-training", value: given("pretraining_steps"), show: count, title: "Updates before the agent met the task" },
   { name: "To reach concept agent", value: (row) => (isNumber(row.curves.reached) ? (isNumber(row.curves.until) ? row.curves.until : 1e300) : null), show: (x, row) => (isNumber(row.curves.reached) ? (isNumber(row.curves.until) ? count(x) : "never") + " (" + row.curves.reached + " of " + row.curves.judged + ")" : "–"), title: "Median steps of practice until the concept agent's success, to within its interval, and how many runs came there" },
   { name: "Flat curves", value: (row) => row.curves.flat, show: (x, row) => (isNumber(x) ? x + " of " + row.curves.curves + ", " + row.curves.nothing + " at nothing" : "–"), title: "Learning curves whose last fifth differs from the fifth before by no more than five points or noise; the others were cut while they moved" },
-  { name: "Learning s", value: (row) => row.learning, show: count },
+  { name: "Learning s", value: (row) => row.learning, show: count, title: "Mean seconds of learning a task once" },
   { name: "Replicates", value: (row) => row.replicates, show: count },
   { name: "Tasks", value: (row) => row.tasks, show: (x, row) => x + " of " + row.of_tasks },
   { name: "Failed cells", value: (row) => row.failures, show: count },
@@ -49,7 +53,7 @@ const COLUMNS = [
 const COSTS = {
   "environment steps": given("environment_steps"), "model steps in an episode": given("model_steps"),
   "pre-training updates": given("pretraining_steps"), "milliseconds of an action": (row) => 1000 * (row.latency.median || 0),
-  "seconds of learning": (row) => row.learning,
+  "seconds of learning a task": (row) => row.learning,
 };
 const TRACKS = { "few-shot": "Few-shot: told by demonstrations", reward: "Reward: told the reward, charged for steps", reference: "Reference: floors and ceilings" };
 let sorted = { column: 3, descending: true };
@@ -83,7 +87,7 @@ function drawTable(list) {
     head.append(cell);
   });
   const value = COLUMNS[sorted.column].value;
-  const partial = (row) => Number(row.tasks < row.of_tasks);
+  const partial = (row) => Number(row.tasks < row.of_tasks || !row.replicates);
   const order = [...list].sort((a, b) => partial(a) - partial(b) || absent(value(a)) - absent(value(b)) || (sorted.descending ? -1 : 1) * compare(value(a), value(b)));
   const top = element("thead");
   top.append(head);
@@ -98,7 +102,7 @@ function drawTrack(track, order) {
   for (const row of order) {
     const line = element("tr");
     for (const column of COLUMNS) {
-      const cell = element("td", column.show(column.value(row), row));
+      const cell = column === COLUMNS[0] ? element("th", row.agent, { scope: "row" }) : element("td", column.show(column.value(row), row));
       const range = column.interval && interval(column.interval(row));
       if (range) cell.append(range);
       line.append(cell);
@@ -118,7 +122,8 @@ function drawHeat(list) {
     for (const row of list) {
       const one = row.each.find((each) => each.task === task);
       const share = one && one.of ? one.hits / one.of : null;
-      const cell = element("td", percent(share), one ? { title: one.hits + " of " + one.of + ", " + percent(one.interval[0]) + " to " + percent(one.interval[1]) } : {});
+      const cell = element("td", percent(share), one ? { title: one.hits + " of " + one.of + (isNumber(one.noise) ? "; means of runs differ by " + percent(one.noise) + " from noise alone" : "") } : {});
+      if (one) cell.append(interval(one.interval));
       if (share !== null) { cell.style.background = "hsl(" + Math.round(120 * share) + " 55% 78%)"; cell.style.color = "#111"; }
       line.append(cell);
     }
@@ -129,7 +134,7 @@ function drawHeat(list) {
   at("heat").replaceChildren(head, body);
 }
 function axes(label, xTicks, x, y, title) {
-  const svg = drawn("svg", { viewBox: "0 0 640 330", role: "img", "aria-label": title });
+  const svg = drawn("svg", { viewBox: "0 0 640 330", role: "group", "aria-label": title });
   for (const tick of [0, 0.25, 0.5, 0.75, 1]) {
     svg.append(drawn("line", { x1: 50, x2: 620, y1: y(tick), y2: y(tick), stroke: "currentColor", "stroke-opacity": 0.2 }),
       drawn("text", { x: 44, y: y(tick) + 4, "text-anchor": "end" }, percent(tick)));
@@ -139,12 +144,18 @@ function axes(label, xTicks, x, y, title) {
   return svg;
 }
 const up = (share) => 285 - 265 * Math.min(Math.max(share, 0), 1);
+function marker(index, x, y) {
+  const looks = { fill: color(index), "fill-opacity": 0.85 };
+  if (round(index) === 0) return drawn("circle", { cx: x, cy: y, r: 5, ...looks });
+  if (round(index) === 1) return drawn("rect", { x: x - 5, y: y - 5, width: 10, height: 10, ...looks });
+  return drawn("path", { d: "M" + (x - 6) + " " + (y + 5) + "h12l-6 -11z", ...looks });
+}
 function legend(list) {
   const made = element("ul", null, { class: "legend" });
   for (const row of list) {
     const item = element("li");
-    const swatch = element("span", null, { class: "swatch" });
-    swatch.style.background = color(agents.indexOf(row.agent));
+    const index = agents.indexOf(row.agent), swatch = drawn("svg", { class: "swatch", viewBox: "0 0 34 12", "aria-hidden": "true" });
+    swatch.append(drawn("line", { x1: 0, x2: 34, y1: 6, y2: 6, stroke: color(index), "stroke-width": 2, "stroke-dasharray": DASHES[round(index)] }), marker(index, 17, 6));
     item.append(swatch, " " + row.agent + (at("suite").value ? "" : ", " + row.suite) + (row.tasks < row.of_tasks ? " (" + row.tasks + " of " + row.of_tasks + " tasks)" : ""));
     made.append(item);
   }
@@ -152,15 +163,11 @@ function legend(list) {
 }
 function drawProfiles(list) {
   const x = (share) => 60 + 545 * share;
-  const svg = axes("success of at least", [0, 0.25, 0.5, 0.75, 1].map((t) => [t, percent(t)]), x, up, "Performance profiles");
-  for (const row of list.filter((one) => one.scores)) {
-    const all = row.scores.flat();
-    let path = "";
-    for (let step = 0; step <= 100; step += 1) {
-      const share = all.filter((score) => score >= step / 100 - 1e-9).length / all.length;
-      path += (step ? "L" : "M") + x(step / 100).toFixed(1) + " " + up(share).toFixed(1);
-    }
-    const line = drawn("path", { d: path, fill: "none", stroke: color(agents.indexOf(row.agent)), "stroke-width": 2 });
+  const svg = axes("share of runs and tasks with a success of at least", [0, 0.25, 0.5, 0.75, 1].map((t) => [t, percent(t)]), x, up, "Performance profiles");
+  for (const row of list.filter((one) => one.profile)) {
+    const index = agents.indexOf(row.agent), last = row.profile.length - 1;
+    const path = row.profile.map((share, step) => (step ? "L" : "M") + x(step / last).toFixed(1) + " " + up(share).toFixed(1)).join("");
+    const line = drawn("path", { d: path, fill: "none", stroke: color(index), "stroke-width": 2, "stroke-dasharray": DASHES[round(index)] });
     line.append(drawn("title", {}, row.agent + ", " + row.suite));
     svg.append(line);
   }
@@ -176,7 +183,7 @@ function drawCosts(list) {
   const svg = axes(at("cost").value + ", plus one, in powers of ten", ticks, x, up, "Cost against success");
   list.forEach((row, index) => {
     if (!isNumber(row.success)) return;
-    const dot = drawn("circle", { cx: x(logs[index]), cy: up(row.success), r: 6, fill: color(agents.indexOf(row.agent)), "fill-opacity": 0.8 });
+    const dot = marker(agents.indexOf(row.agent), x(logs[index]), up(row.success));
     dot.append(drawn("title", {}, row.agent + ", " + row.suite + ": " + percent(row.success)));
     svg.append(dot);
   });

@@ -14,7 +14,7 @@ from conceptgym.evaluation.leaderboard import build, entry, page, rows_in, safe_
 from conceptgym.evaluation.records import Record, cell_key, from_json, to_json
 from conceptgym.evaluation.rows import Row, collected, load_row, save_row, summary
 from conceptgym.evaluation.runner import cells_of, evaluate
-from conceptgym.evaluation.statistics import wilson
+from conceptgym.evaluation.statistics import design_effect, wilson
 from conceptgym.evaluation.suites import load_suite
 
 EVIL = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'></script>"
@@ -76,7 +76,7 @@ def test_the_page_sorts_filters_and_says_nothing_on_the_console(
     others = [renamed(record, name="third agent", track="few-shot") for record in records[:6]]
     rows = collected([*records, *others])
     driver = opened(browser, rows, tmp_path / "board.html")
-    names = "#board tbody tr td:first-child"
+    names = "#board tbody tr:not(.track) th"
     assert set(texts(driver, names)) == {"random", "do nothing", "third agent"}
     assert len(texts(driver, "#board tr.track")) == 2, "tracks are never mixed"
     buttons = driver.find_elements("css selector", "#board th button")
@@ -93,6 +93,7 @@ def test_the_page_sorts_filters_and_says_nothing_on_the_console(
         next(row for row in rows if row.agent["name"] == name) for name in ("do nothing", "third agent")
     )
     ours, theirs = common(third, idle)
+    ours, theirs = ours.mean(2), theirs.mean(2)
     wins = ((ours > theirs) + 0.5 * (ours == theirs)).mean()
     line = next(one for one in texts(driver, "#against tbody tr") if one.startswith("third agent"))
     assert ours.mean() > theirs.mean() == 0 and line.startswith(
@@ -104,7 +105,7 @@ def test_the_page_sorts_filters_and_says_nothing_on_the_console(
     driver.find_element("css selector", "#search").send_keys("nobody")
     assert texts(driver, names) == [] and texts(driver, "#count") == ["0 of 3 rows"]
     assert driver.get_log("browser") == []
-    assert len(driver.find_elements("css selector", "svg")) == 2
+    assert len(driver.find_elements("css selector", ".figure > svg")) == 2
 
 
 def test_the_page_fits_a_phone(browser: Any, records: list[Record], tmp_path: Path) -> None:  # noqa: ANN401
@@ -127,7 +128,7 @@ def test_a_malicious_record_cannot_script_the_page(
     ]
     driver = opened(browser, collected([*records, *evil]), tmp_path / "board.html")
     assert driver.execute_script("return window.hacked") is None
-    assert short in texts(driver, "#board tbody tr td:first-child")
+    assert short in texts(driver, "#board tbody tr:not(.track) th")
     assert driver.get_log("browser") == []
 
 
@@ -196,7 +197,9 @@ def test_rows_that_are_none_are_left_out_by_name(records: list[Record], tmp_path
         "twice": "holds the row of", "name": "holds the row of", "columns": "no columns",
         "nested": "more than", "half": "half of a character", "strange": "no record has",
         "task": "does not have", "float": "replicate", "picked": "other starts",
-        "short": "different lengths",
+        "short": "different lengths", "huge": "greater than the maximum", "schema": "1 was expected",
+        "list": "no row", "doubled": "twice", "deep": "recursion", "deepest": "recursion",
+        "binary": "is no JSON",
     }  # fmt: skip
     for name, reason in reasons.items():
         assert any(reason in m for m in wrong if m.startswith(f"{name}.json")), name
@@ -208,8 +211,10 @@ def test_a_row_is_what_its_cells_say(records: list[Record], tmp_path: Path) -> N
     hits = sum(one.success for record in row.records for one in record.outcomes)
     assert told["success"] == hits / 12 and told["episodes"] == 12 and told["replicates"] == 2
     assert sum(each["hits"] for each in told["each"]) == hits
-    assert all(each["interval"] == wilson(each["hits"], each["of"]) for each in told["each"])
-    assert told["mean"] == pytest.approx(hits / 12)
+    effect = design_effect(row.scores()[0])
+    assert 1 <= effect <= 2
+    for each in told["each"]:
+        assert each["interval"] == wilson(each["hits"] / effect, each["of"] / effect)
     path = save_row(row, tmp_path)
     assert load_row(path).records == row.records
     assert path.stat().st_size < 0.6 * sum(len(json.dumps(to_json(record))) for record in row.records)
@@ -219,3 +224,20 @@ def test_a_row_is_what_its_cells_say(records: list[Record], tmp_path: Path) -> N
     partial = summary(Row(row.suite, (failed, *row.records[1:])), np.random.default_rng(0))
     assert partial["replicates"] == 1 and partial["failures"] == 1 and partial["episodes"] == 10
     assert partial["tasks"] == 2 < partial["of_tasks"], "it is no whole row, and stands below those that are"
+    assert "iqm" in partial and "iqm_interval" not in partial, "one replicate has no spread"
+
+
+def test_cells_that_are_left_out_do_not_lift_a_row(records: list[Record]) -> None:
+    """Of each task only the better replicate: no task is whole, and there is no success to rank it by."""
+    row = collected(records[:6])[0]
+    hits = {(row.number(r), r.replicate): sum(one.success for one in r.outcomes) for r in row.records}
+    best = {item: max((0, 1), key=lambda replicate: hits[item, replicate]) for item in row.tasks()}
+    best[0] = 1  # without the first replicate of one task at least
+    picked = Row(row.suite, tuple(r for r in row.records if r.replicate == best[row.number(r)]))
+    told = summary(picked, np.random.default_rng(0))
+    whole = [item for item in best if best[item] == 0 and 1 not in best.values()]
+    assert told["tasks"] == len(whole) == 0 and told["replicates"] <= 1
+    holed = Row(row.suite, tuple(r for r in row.records if (row.number(r), r.replicate) != (0, 1)))
+    told = summary(holed, np.random.default_rng(0))
+    assert told["tasks"] == 2 and told["success"] == pytest.approx(holed.scores()[0].mean())
+    assert told["success"] == pytest.approx(sum(hits[item, 0] for item in range(3)) / 6)

@@ -12,7 +12,7 @@ from conceptgym.cli import main
 from conceptgym.evaluation import plan
 from conceptgym.evaluation.films import film
 from conceptgym.evaluation.records import cell_key, load_record, save_record
-from conceptgym.evaluation.rows import load_row, summary
+from conceptgym.evaluation.rows import MATCHED, load_row, save_row, summary
 from conceptgym.evaluation.suites import load_suite
 
 
@@ -52,11 +52,28 @@ def test_from_evaluation_to_the_page(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "2 of 2 cells match" in capsys.readouterr().out
     collect = ["leaderboard", "collect", "--records", str(records), "--rows", str(rows)]
     assert main(collect) == 0
-    assert summary(load_row(one), np.random.default_rng(0))["status"] == "re-run matched"
-    record = load_record(next((records / "smoke-v1" / "nearest-replay").glob("*.json")))
-    save_record(replace(record, commit="another"), records / "smoke-v1" / "nearest-replay")
+    now = summary(load_row(one), np.random.default_rng(0))
+    assert now["status"] == "re-run matched, 2 of 3 cells", "those that were run again, and no other"
+    key = next(record.key for record in load_row(one).records if record.status == MATCHED)
+    folder = records / "smoke-v1" / "nearest-replay"
+    save_record(replace(load_record(folder / f"{key}.json"), commit="another"), folder)
     assert main(collect) == 0
-    assert summary(load_row(one), np.random.default_rng(0))["status"] == "self-reported", "one is another"
+    now = summary(load_row(one), np.random.default_rng(0))
+    assert now["status"] == "re-run matched, 1 of 3 cells", "one is another"
+    assert "another" in now["commit"] and ", " in now["commit"]
+    forged = load_row(one)
+    first = forged.records[0]
+    outcomes = tuple(replace(outcome, steps=outcome.steps + 1) for outcome in first.outcomes)
+    save_row(replace(forged, records=(replace(first, outcomes=outcomes), *forged.records[1:])), rows)
+    assert main(["verify", str(one), "--share", "1", "--mark"]) == 1
+    now = summary(load_row(one), np.random.default_rng(0))
+    assert now["status"] == "self-reported", "one that does not match takes all marks back"
+    capsys.readouterr()
+    for path in list(folder.glob("*.json"))[1:]:
+        path.unlink()
+    assert main(collect) == 0 and len(load_row(one).records) == 3, (
+        "what the file has, and records lack, stays"
+    )
 
 
 def test_an_evaluation_goes_on_where_committed_rows_end(
@@ -82,6 +99,26 @@ def test_an_evaluation_goes_on_where_committed_rows_end(
     for words in (["restore", "--rows"], ["build", "--rows"], ["film", "--rows"], ["collect", "--records"]):
         assert main(["leaderboard", *words, str(tmp_path / "nowhere")]) == 2
         assert "nowhere" in capsys.readouterr().err
+
+
+def test_records_of_another_configuration_are_not_restored(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They would never be used: an evaluation looks for those of the agent as it is."""
+    records, rows, again = tmp_path / "records", tmp_path / "rows", tmp_path / "again"
+    assert (
+        main(["evaluate", "agent", "replay", "--suite", "smoke", "--seeds", "1", "--out", str(records)]) == 0
+    )
+    for path in list(records.rglob("*.json")):
+        told = json.loads(path.read_text())
+        told["agent"]["config"]["planning"] -= 1
+        told["key"] = cell_key(told)
+        path.write_text(json.dumps(told))
+    assert main(["leaderboard", "collect", "--records", str(records), "--rows", str(rows)]) == 0
+    assert main(["leaderboard", "restore", "--records", str(again), "--rows", str(rows)]) == 1
+    printed = capsys.readouterr().out
+    assert "0 records of 1 rows" in printed and "has another configuration" in printed
+    assert not list(again.rglob("*.json"))
 
 
 def test_two_configurations_of_one_name_are_not_written_over_each_other(

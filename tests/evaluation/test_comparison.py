@@ -8,7 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conceptgym.evaluation.board_tables import markdown
-from conceptgym.evaluation.comparison import REFERENCE, against, common, learning, state_of, steps_until
+from conceptgym.evaluation.comparison import (
+    REFERENCE,
+    Curve,
+    against,
+    common,
+    learning,
+    state_of,
+    steps_until,
+)
 from conceptgym.evaluation.leaderboard import entry
 from conceptgym.evaluation.records import Outcome, Record
 from conceptgym.evaluation.rows import Row, collected
@@ -43,7 +51,9 @@ def test_only_what_both_have_is_compared(idle: Row) -> None:
     theirs = as_agent(idle, "theirs", {("near", 1): 2})
     part = Row(theirs.suite, tuple(r for r in theirs.records if r.item["action"] != "red"))
     ones, others = common(ours, part)
-    assert ones.tolist() == [[1.0, 1.0], [0.5, 0.0]] and others.tolist() == [[0.0, 0.0], [1.0, 0.0]]
+    assert ones.shape == (2, 2, 2) and ones[0, 0].tolist() == [1, 1] and ones[1, 0].tolist() == [1, 0]
+    assert ones.mean(2).tolist() == [[1.0, 1.0], [0.5, 0.0]]
+    assert others.mean(2).tolist() == [[0.0, 0.0], [1.0, 0.0]]
     (told,) = against(ours, [ours, part], np.random.default_rng(0))
     assert (told["agent"], told["tasks"], told["replicates"]) == ("theirs", 2, 2)
     assert told["mine"] == 0.625 and told["theirs"] == 0.25
@@ -52,12 +62,12 @@ def test_only_what_both_have_is_compared(idle: Row) -> None:
     assert back["improvement"] == pytest.approx(1 - told["improvement"])
     # A replicate of which a cell is missing is left out.
     holed = Row(part.suite, tuple(r for r in part.records if (r.item["action"], r.replicate) != ("near", 0)))
-    assert common(ours, holed)[0].tolist() == [[0.5, 0.0]]
+    assert common(ours, holed)[0].mean(2).tolist() == [[0.5, 0.0]]
     (alone,) = against(ours, [holed], np.random.default_rng(0))
     assert alone["interval"] is None, "one replicate has no spread"
     # What one of them lacks elsewhere does not matter.
     failed = Row(ours.suite, tuple(r for r in ours.records if r.item["action"] != "red" or r.replicate))
-    assert common(failed, part)[0].tolist() == ones.tolist()
+    assert common(failed, part)[0].tolist() == ones.tolist()  # all starts
     assert failed.complete == [1]
 
 
@@ -71,7 +81,9 @@ def test_tables_say_what_the_page_says(idle: Row) -> None:
     learner = as_agent(idle, "a | <b>", {("near", 0): 2}, curve=tuple(map(tuple, RISING.tolist())))
     text = markdown([entry(row, None, [best, learner]) for row in (learner, best)])
     lines = [line for line in text.splitlines() if line.startswith(("| concept", "| a &"))]
-    assert lines[0].startswith("| concept agent | reference | 3 of 3 | 100.0% | 100.0%, 100.0% to 100.0% |")
+    assert lines[0].startswith(
+        "| concept agent | reference | 3 of 3 | 2 | 100.0% | 100.0%, 100.0% to 100.0% |"
+    )
     assert lines[1].startswith("| a &#124; &#60;b&#62; |"), "names are no markup"
     assert "| 16.7% |" in lines[1] and "8.3%" in lines[1]
     assert "(3 tasks, 16.7% against 100.0%)" in lines[1]
@@ -83,15 +95,19 @@ def test_who_was_run_on_a_part_stands_below(idle: Row) -> None:
     part = Row(part.suite, tuple(r for r in part.records if r.item["action"] == "near"))
     whole = as_agent(idle, "whole", {("near", 0): 1})
     text = markdown([entry(row, None, [part, whole]) for row in (part, whole)])
-    assert text.index("| whole |") < text.index("| part |") and "| 1 of 3 | 100.0% |" in text
+    assert text.index("| whole |") < text.index("| part |") and "| 1 of 3 | 2 | 100.0% |" in text
     assert "--task 'particle near'" in entry(part)["command"]
     assert "--task" not in entry(whole)["command"]
 
 
 def test_a_curve_comes_to_a_level_and_stays_or_never_does() -> None:
-    assert steps_until(RISING, 0.5) == 1000.0 and steps_until(RISING, 1.01) == np.inf
+    # Practice of 2,200 steps: the last point, at 2,000, is a mean of the last 400.
+    assert steps_until(Curve(0, RISING, 2200), 0.5) == 1000.0
+    assert steps_until(Curve(0, RISING, 2200), 1.01) == np.inf
+    assert steps_until(Curve(0, RISING, 2200), 0.8) == 1600.0
+    assert steps_until(Curve(0, RISING, 2200), 0.81) == np.inf, "less than 400 steps are left to be sure"
     lucky = np.array([[100.0 * i, float(i == 1)] for i in range(1, 21)])
-    assert steps_until(lucky, 0.5) == np.inf
+    assert steps_until(Curve(0, lucky, 2200), 0.5) == np.inf
     rising = np.array([[float(i), min(i, 12) / 12] for i in range(1, 31)])
     assert state_of(rising) == "flat" and state_of(RISING) == "moving" and state_of(rising[:2]) == "moving"
     assert state_of(np.array([[float(i), 0.0] for i in range(1, 31)])) == "nothing"

@@ -16,7 +16,7 @@ from conceptgym.agents import roster
 from conceptgym.agents.agent import Agent
 from conceptgym.agents.baselines.floors import Idle
 from conceptgym.agents.baselines.reinforcement import td3
-from conceptgym.agents.lesson import Contestant, Lesson, Track, recorded_episode
+from conceptgym.agents.lesson import Contestant, Lesson, Track, expert_action, recorded_episode
 from conceptgym.cli import main
 from conceptgym.evaluation.bodies import make_body
 from conceptgym.evaluation.records import RecordError, check, load_record, to_json
@@ -188,9 +188,25 @@ def test_steps_and_episodes_are_charged_by_the_harness() -> None:
     for _ in range(7):
         env.step(env.action_space.sample())
     assert lesson.meter.steps == 7 and lesson.meter.rewarded
+    while not lesson.meter.ended:
+        *_, info = env.step(0 * env.action_space.sample())
+    assert lesson.meter.ended == [info["is_success"]] == [False]
     shown = lesson.episodes(2)
     assert lesson.meter.episodes == 2 and shown[0].seed != shown[1].seed
     assert shown[0].rewards.sum() > 5, "the expert brings it about"
+
+
+def test_who_is_shown_a_task_is_not_told_how_well_it_goes() -> None:
+    """Rewards are zero, and nothing says so in ``info``; the harness knows all the same."""
+    particles = make_body("identify", "red")
+    lesson = Lesson(lambda: make_body("identify", "red"), particles.demonstrations(5, 0), 0)
+    env = lesson.env()
+    _, first = env.reset(seed=3)
+    expert = expert_action(env.unwrapped)  # type: ignore[arg-type]
+    _, reward, terminated, _, info = env.step(expert())
+    assert terminated and reward == 0.0 and lesson.meter.ended == [True]
+    assert not {"is_success", "success_once", "concept_error"} & {*first, *info}
+    assert lesson.meter.steps == 1 and not lesson.meter.rewarded
 
 
 def test_the_experts_episode_can_be_taken_again() -> None:
@@ -218,6 +234,13 @@ def test_a_row_verifies_and_a_lie_does_not(
     assert '"re-run matched"' in path.read_text()
     given = replace(record, given={**record.given, "demonstrations": 3})
     assert "it was given" in difference(given, record)
+    assert "curve" in difference(replace(record, curve=((100.0, 0.9),)), record)
+    thrifty = replace(
+        record, outcomes=tuple(replace(o, model_steps=o.model_steps + 1) for o in record.outcomes)
+    )
+    assert "came out as" in difference(thrifty, record)
+    late = replace(record, outcomes=tuple(replace(o, missed=o.missed + 1) for o in record.outcomes))
+    assert difference(late, record) == "", "a clock decides that"
     # What does not match any more is not marked any more, and neither is a row of which something failed.
     told = replace(lied, records=tuple(replace(one, status="re-run matched") for one in lied.records))
     path = save_row(told, tmp_path / "rows")

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from conceptgym.evaluation.statistics import (
     bootstrap_interval,
+    crossed,
+    design_effect,
     improvement,
     interquartile_mean,
     mean,
@@ -61,6 +63,28 @@ def test_the_same_generator_gives_the_same_interval() -> None:
     assert one == other != third
 
 
+def test_starts_that_all_runs_share_are_drawn_again_too() -> None:
+    """Runs that are copies of each other have no scatter, but ten starts are no more than ten."""
+    rng = np.random.default_rng(0)
+    copies = np.repeat(rng.uniform(size=(1, 4, 10)) < 0.6, 5, axis=0).astype(float)
+    assert bootstrap_interval(copies.mean(2), mean, rng) == pytest.approx((copies.mean(),) * 2)
+    low, high = bootstrap_interval(copies, mean, rng, count=4000)
+    share = copies[0].mean(1)
+    assert high - low == pytest.approx(2 * 1.96 * np.sqrt((share * (1 - share) / 10).mean() / 4), rel=0.1)
+    one = crossed(np.arange(12.0).reshape(2, 2, 3), 500, rng)
+    assert one.shape == (500, 2, 2) and 0 <= one[..., 0].min() and one[..., 0].max() <= 8
+    assert one[..., 1].min() >= 3 and one.mean((0, 1)) == pytest.approx([4.0, 7.0], abs=0.2)
+
+
+def test_the_design_effect_is_one_for_independent_episodes_and_the_runs_for_copies() -> None:
+    rng = np.random.default_rng(1)
+    independent = (rng.uniform(size=(5, 200, 10)) < 0.7).astype(float)
+    assert design_effect(independent) == pytest.approx(1.0, abs=0.1)
+    copies = np.repeat(independent[:1], 5, axis=0)
+    assert design_effect(copies) == pytest.approx(5.0, abs=0.6)
+    assert design_effect(np.ones((5, 3, 10))) == 1.0 and design_effect(np.ones((5, 3, 1))) == 5.0
+
+
 def test_improvement_is_mann_and_whitneys() -> None:
     ours, theirs = runs(6, 1), runs(9, 1, seed=1)
     u = mannwhitneyu(ours[:, 0], theirs[:, 0]).statistic
@@ -77,6 +101,11 @@ def test_paired_improvement_looks_at_pairs_only() -> None:
     share, (low, high) = paired_improvement(ours, theirs, np.random.default_rng(0))
     assert share == pytest.approx(5 / 6) and 0.5 <= low <= share <= high <= 1.0
     assert improvement(ours, theirs) < share  # the scatter between seeds hides it
+    starts = np.random.default_rng(0).uniform(size=(5, 3, 10)).round()
+    share, interval = paired_improvement(starts, starts, np.random.default_rng(0))
+    assert (share, interval) == (0.5, (0.5, 0.5)), "the same starts are drawn of both"
+    share, _ = paired_improvement(starts + 0.1, starts, np.random.default_rng(0))
+    assert share == 1.0
 
 
 def test_profiles_fall_from_one_to_nothing() -> None:
@@ -92,7 +121,7 @@ def test_the_noise_floor_is_what_equal_agents_rarely_exceed() -> None:
 
 
 def test_scores_that_are_none_are_refused() -> None:
-    for scores in (np.zeros(3), np.zeros((0, 2)), np.zeros((2, 2, 2))):
+    for scores in (np.zeros(3), np.zeros((0, 2)), np.zeros((2, 2, 2, 2))):
         with pytest.raises(ValueError, match="expected scores of shape"):
             profile(scores, np.zeros(1))
     with pytest.raises(ValueError, match="missing"):
