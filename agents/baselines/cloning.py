@@ -161,8 +161,7 @@ class ImplicitCloning:
 
     Florence et al., "Implicit behavioral cloning" (2021): InfoNCE with uniform counter-examples
     (equation 2), and the derivative-free optimiser of appendix B.1. Its width and samples are a half and a
-    quarter of what was there first, for much less time: 68% of 60 starts on the tasks of tuning, where the
-    larger ones got 70% (when entities were still sorted anew in every step).
+    quarter of what was there first, for much less time; its rate is that of its study (docs/board.md).
 
     Attributes:
         settings: As for all cloning.
@@ -171,7 +170,7 @@ class ImplicitCloning:
         rounds: Rounds of the optimiser.
     """
 
-    settings: CloningConfig = CloningConfig(width=128)
+    settings: CloningConfig = CloningConfig(width=128, rate=1e-4)
     negatives: int = 64
     samples: int = 256
     rounds: int = 3
