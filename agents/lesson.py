@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -79,7 +79,7 @@ class Metered(gym.Wrapper[Any, Any, Any, Any]):
 
 
 def _untold(info: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in info.items() if name not in _TELLING}
+    return {n: value for n, value in info.items() if n not in _TELLING and not n.startswith("reward_")}
 
 
 @dataclass(frozen=True)
@@ -104,11 +104,19 @@ class Lesson:
         """An environment to practise in; its steps are charged.
 
         Who is shown the task is not told the reward: it is zero, and ``info`` says nothing of the error.
+
+        Raises:
+            ValueError: Who is shown the task asks for the goal variant, which tells a solution.
         """
-        return Metered(self.make(**arguments), self.meter, blind=self.demonstrations is not None)
+        blind = self.demonstrations is not None
+        if blind and arguments.get("goal"):
+            raise ValueError("goal=True tells a solution: who is shown demonstrations practises without")
+        return Metered(self.make(**arguments), self.meter, blind)
 
     def episodes(self, count: int) -> list[EpisodeArrays]:
         """Episodes of the expert, from starts that no evaluation has; charged as demonstrations in actions.
+
+        Their rewards are zero for whoever is shown the task.
 
         Raises:
             ValueError: Fewer than one episode.
@@ -119,7 +127,9 @@ class Lesson:
         self.meter.episodes += count
         recorded = [recorded_episode(env, first + index) for index in range(count)]
         env.close()
-        return recorded
+        if self.demonstrations is None:
+            return recorded
+        return [replace(one, rewards=np.zeros_like(one.rewards)) for one in recorded]
 
 
 @runtime_checkable

@@ -101,7 +101,8 @@ class Mission:
     Attributes:
         env: The environment.
         intention: What is wanted.
-        mpc: The planner, whose cost is the intention's.
+        mpc: The planner, whose cost is the intention's, and that of leaving the plane, which is nothing
+            where a solution is.
         generator: Source of all randomness.
         carrier: Who carries, where objects are to be arranged.
         leads: Whether a solution is looked for in the plane, where the planner samples.

@@ -20,10 +20,12 @@ class Body:
     Attributes:
         where: Module within the package, and class.
         arguments: Arguments that make it this body.
+        dynamics: Counts up when it moves in another way, which results depend on.
     """
 
     where: str
     arguments: Mapping[str, Any]
+    dynamics: int = 1
 
     def make(self, task: Task | Concept, **more: object) -> ConceptEnv:
         """An environment of a task; further arguments are the environment's own."""
@@ -38,7 +40,7 @@ class Body:
 BODIES: dict[str, Body] = {
     "particle": Body("envs.particle.env:ParticleEnv", {}),
     "identify": Body("envs.identify:IdentifyEnv", {}),
-    "arm": Body("envs.arm.env:ArmEnv", {}),
+    "arm": Body("envs.arm.env:ArmEnv", {}, dynamics=2),
     "arm, wall": Body("envs.arm.env:ArmEnv", {"plane": "wall"}),
     "planar": Body("envs.arm.env:ArmEnv", {"robot": "planar"}),
     "point": Body("envs.arm.env:ArmEnv", {"robot": "point"}),

@@ -40,6 +40,7 @@ def against(row: Row, rows: Sequence[Row], rng: np.random.Generator) -> list[dic
         ours, theirs = common(row, other)
         if not ours.size:
             continue
+        ours, theirs = ours.mean(2), theirs.mean(2)
         share, interval = paired_improvement(ours, theirs, rng, count=_DRAWS)
         told.append(
             {

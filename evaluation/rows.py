@@ -347,8 +347,9 @@ def marked(row: Row, matches: Mapping[str, bool]) -> Row:
 
 
 def merged(row: Row, old: Row) -> Row:
-    """A row with those of an older file's records, of the same configuration, that it lacks."""
+    """A row with those of an older file's records, of the same configuration, that it lacks, or failed at."""
     if old.suite.digest != row.suite.digest or old.agent != row.agent:
         return row
-    keys = {record.key for record in row.records}
-    return collected([*row.records, *(one for one in old.records if one.key not in keys)])[0]
+    known = {record.key: record for record in (*old.records, *row.records) if not record.failure}
+    failed = {record.key: record for record in (*old.records, *row.records) if record.key not in known}
+    return collected([*known.values(), *failed.values()])[0]

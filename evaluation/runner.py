@@ -22,7 +22,7 @@ from ..agents.agent import Agent, Given
 from ..agents.lesson import Contestant, Lesson
 from ..concepts.energy.provenance import commit
 from ..concepts.event import Event
-from .bodies import make_body
+from .bodies import BODIES, make_body
 from .episodes import Episode, enact
 from .executors import mapped
 from .records import (
@@ -115,10 +115,16 @@ def records_of(out: Path, suite: Suite, name: str) -> Path:
 def identity(cell: Cell, suite: Suite, contestant: Contestant) -> dict[str, Any]:
     """What the results of a cell depend on, with its key."""
     item = suite.items[cell.item]
+    dynamics = BODIES[item.body].dynamics
     told: dict[str, Any] = {
         "schema": SCHEMA,
         "suite": {"name": suite.name, "version": suite.version, "digest": suite.digest},
-        "item": {"body": item.body, "action": item.action, "argument": item.argument},
+        "item": {
+            "body": item.body,
+            "action": item.action,
+            "argument": item.argument,
+            **({"dynamics": dynamics} if dynamics > 1 else {}),
+        },
         "agent": {
             "name": contestant.name,
             "track": contestant.track,

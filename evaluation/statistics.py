@@ -14,8 +14,6 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Float
 
-_TIE = 1e-9
-
 Statistic: TypeAlias = Callable[[np.ndarray], np.ndarray]
 """Maps scores, (..., R, M), to numbers, (...)."""
 
@@ -45,18 +43,33 @@ def wilson(successes: float, trials: float, z: float = 1.959964) -> tuple[float,
 def design_effect(outcomes: Float[np.ndarray, "runs tasks starts"]) -> float:
     """How many times larger the variance of a task's share is than if all R S episodes were independent.
 
-    Runs share their starts: the variance of the starts' means over that of independent episodes, pooled over
-    tasks, between 1 and R. Kish, Survey sampling (1965), section 5.4.
+    Runs share their starts, and episodes of a run what it has learned: the variance of a mean of crossed
+    random effects, by its analysis of variance (Searle, Casella and McCulloch, Variance components, 1992,
+    chapter 4), over that of independent episodes (Kish, Survey sampling, 1965, section 5.4), pooled over
+    tasks.
 
     Args:
         outcomes: 0 or 1, (R, M, S).
+
+    Returns:
+        From 1 to R S; R, that of copied runs, where nothing varies and nothing is known. Of one run the
+        episodes count as independent: it says nothing of others.
     """
     runs, _, starts = outcomes.shape
+    if runs == 1:
+        return 1.0
     share = outcomes.mean((0, 2))
-    alone = (share * (1 - share)).sum() / runs
-    if starts < 2 or alone <= 0:
-        return float(runs) if starts < 2 else 1.0
-    return float(np.clip(outcomes.mean(0).var(1, ddof=1).sum() / alone, 1.0, runs))
+    spread = (share * (1 - share)).sum()
+    if starts == 1 or spread <= 0:
+        return float(runs)
+    by_start, by_run = outcomes.mean(0), outcomes.mean(2)
+    rest = outcomes - by_start[None] - by_run[..., None] + share[None, :, None]
+    residual = (rest**2).sum() / ((runs - 1) * (starts - 1))
+    variance = by_start.var(1, ddof=1).sum() / starts + by_run.var(0, ddof=1).sum() / runs
+    variance = max(0.0, variance - residual / (runs * starts))
+    # Of an episode, p (1 - p): that of the estimated share is smaller by the share's own variance.
+    alone = (spread + variance) / (runs * starts)
+    return float(np.clip(variance / alone, 1.0, runs * starts))
 
 
 def checked(scores: np.ndarray) -> Float[np.ndarray, "runs tasks *starts"]:
@@ -102,7 +115,8 @@ def crossed(
     """Means of runs and of starts that are both drawn with replacement, for each task on its own.
 
     Runs that share their starts are no independent samples of a task: A. B. Owen, The pigeonhole bootstrap,
-    Annals of Applied Statistics 1 (2007).
+    Annals of Applied Statistics 1 (2007), which also says that it is conservative: what is noise of single
+    episodes counts up to three times.
     """
     runs, tasks, starts = outcomes.shape
     weights = rng.multinomial(starts, np.full(starts, 1 / starts), size=(count, tasks)) / starts
@@ -172,8 +186,8 @@ def paired_improvement(
     """Share of runs in which ours beats theirs from the same seed, ties one half, and its 95% interval.
 
     Args:
-        ours: (R, M), or (R, M, S): a run's score is then the mean over its starts.
-        theirs: As ours, row by row from the same seeds, and the same starts.
+        ours: (R, M).
+        theirs: (R, M): row by row from the same seeds.
         rng: Source of the bootstrap's draws, which keep the pairs together.
         count: Number of draws.
 
@@ -183,22 +197,8 @@ def paired_improvement(
     one, other = checked(ours), checked(theirs)
     if one.shape != other.shape:
         raise ValueError(f"scores of shapes {one.shape} and {other.shape} are no pairs")
-    if one.ndim == 2:
-        wins = _wins(one, other)
-        return float(wins.mean()), bootstrap_interval(wins, mean, rng, count=count)
-    # The same draws for both: a generator that is begun again in the same state.
-    state = rng.bit_generator.state
-    mine = crossed(one, count, rng)
-    rng.bit_generator.state = state
-    return float(_wins(one.mean(2), other.mean(2)).mean()), _middle(
-        mean(_wins(mine, crossed(other, count, rng)))
-    )
-
-
-def _wins(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-    """1 where ours is better, one half for ties, which rounding does not undo."""
-    gap = ours - theirs
-    return (gap > _TIE) + 0.5 * (np.abs(gap) <= _TIE)
+    wins = (one > other) + 0.5 * (one == other)
+    return float(wins.mean()), bootstrap_interval(wins, mean, rng, count=count)
 
 
 def profile(scores: np.ndarray, thresholds: Float[np.ndarray, " points"]) -> Float[np.ndarray, " points"]:

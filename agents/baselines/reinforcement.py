@@ -294,7 +294,10 @@ def curve_of(ends: list[tuple[int, bool]]) -> list[list[float]]:
     width = min(_WINDOW, len(ends))
     chosen = sorted({int(index) for index in np.linspace(0, len(ends) - width, _POINTS)}) if ends else []
     return [
-        [float(ends[index + width // 2][0]), float(np.mean([won for _, won in ends[index : index + width]]))]
+        [
+            float(ends[index + (width - 1) // 2][0]),
+            float(np.mean([won for _, won in ends[index : index + width]])),
+        ]
         for index in chosen
     ]
 

@@ -117,7 +117,7 @@ def test_noise_is_on_what_is_seen_and_on_nothing_else() -> None:
 @pytest.mark.parametrize("concept", ["near", "line", "follow"])
 def test_a_row_of_a_batch_is_the_single_environment_with_everything_randomised(concept: str) -> None:
     seeds = [3, 4, 5]
-    everything = CARRYING if concept == "square" else ALL
+    everything = CARRYING if concept == "line" else ALL
     batch = ArmVectorEnv(3, concept, randomisation=everything)
     singles = [ArmEnv(concept, randomisation=everything) for _ in seeds]
     seen, _ = batch.reset(seed=seeds)

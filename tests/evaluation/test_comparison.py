@@ -87,7 +87,7 @@ def test_tables_say_what_the_page_says(idle: Row) -> None:
     assert lines[1].startswith("| a &#124; &#60;b&#62; |"), "names are no markup"
     assert "| 16.7% |" in lines[1] and "8.3%" in lines[1]
     assert "(3 tasks, 16.7% against 100.0%)" in lines[1]
-    assert lines[2] == "| a &#124; &#60;b&#62; | 6 | 0 | 0 | 6 | 6 of 6 | 1,100, 1,100 to 1,100 |"
+    assert lines[2] == "| a &#124; &#60;b&#62; | 6 | 0 | 0 | 6 | 6 of 6 | 700, 700 to 700 |"
 
 
 def test_who_was_run_on_a_part_stands_below(idle: Row) -> None:
@@ -123,7 +123,7 @@ def test_practice_is_measured_by_the_concept_agent(idle: Row, tmp_path: Path) ->
     reference = as_agent(idle, "concept agent", all_of | {("red", 0): 0, ("red", 1): 0})
     learner = as_agent(idle, "learner", {}, curve=tuple(map(tuple, RISING.tolist())))
     told = learning(learner, [reference, learner], np.random.default_rng(0))
-    level = wilson(4, 4)[0]
+    level = wilson(2, 2)[0]  # of four episodes: nothing varies, and two runs may be copies
     first = next(steps for steps, success in RISING if success >= level)
     assert told == {
         "curves": 6, "flat": 0, "nothing": 0, "moving": 6,

@@ -65,9 +65,9 @@ def test_the_seed_decides(tmp_path: Path) -> None:
 def test_the_curve_is_a_running_mean() -> None:
     ends = [(100 * (i + 1), i >= 50) for i in range(100)]
     curve = curve_of(ends)
-    assert curve[0] == [2_600.0, 0.0], "in the middle of the first fifty"
-    assert curve[-1] == [7_600.0, 1.0] and len(curve) <= 60
-    assert curve_of(ends[49:51]) == [[5_100.0, 0.5]], "what is shorter is one point"
+    assert curve[0] == [2_500.0, 0.0], "in the middle of the first fifty"
+    assert curve[-1] == [7_500.0, 1.0] and len(curve) <= 60
+    assert curve_of(ends[49:51]) == [[5_000.0, 0.5]], "what is shorter is one point"
     middle = next(success for steps, success in curve if steps >= 5_000)
     assert middle == pytest.approx(0.5, abs=0.05)
     assert curve_of([]) == []
