@@ -163,7 +163,7 @@ function legend(list) {
 }
 function drawProfiles(list) {
   const x = (share) => 60 + 545 * share;
-  const svg = axes("share of runs and tasks with a success of at least", [0, 0.25, 0.5, 0.75, 1].map((t) => [t, percent(t)]), x, up, "Performance profiles");
+  const svg = axes("success of at least", [0, 0.25, 0.5, 0.75, 1].map((t) => [t, percent(t)]), x, up, "Performance profiles");
   for (const row of list.filter((one) => one.profile)) {
     const index = agents.indexOf(row.agent), last = row.profile.length - 1;
     const path = row.profile.map((share, step) => (step ? "L" : "M") + x(step / last).toFixed(1) + " " + up(share).toFixed(1)).join("");

@@ -12,7 +12,7 @@ import pytest
 from conceptgym.evaluation.comparison import common
 from conceptgym.evaluation.leaderboard import build, entry, page, rows_in, safe_json
 from conceptgym.evaluation.records import Record, cell_key, from_json, to_json
-from conceptgym.evaluation.rows import Row, collected, load_row, save_row, summary
+from conceptgym.evaluation.rows import Row, collected, load_row, merged, save_row, summary
 from conceptgym.evaluation.runner import cells_of, evaluate
 from conceptgym.evaluation.statistics import design_effect, wilson
 from conceptgym.evaluation.suites import load_suite
@@ -224,6 +224,18 @@ def test_a_row_is_what_its_cells_say(records: list[Record], tmp_path: Path) -> N
     assert partial["replicates"] == 1 and partial["failures"] == 1 and partial["episodes"] == 10
     assert partial["tasks"] == 2 < partial["of_tasks"], "it is no whole row, and stands below those that are"
     assert "iqm" in partial and "iqm_interval" not in partial, "one replicate has no spread"
+
+
+def test_what_fails_here_replaces_nothing_that_was_sound(records: list[Record]) -> None:
+    old = collected(records[:6])[0]
+    failed = [replace(one, failure="no such extra", outcomes=()) for one in old.records[:2]]
+    kept = merged(Row(old.suite, tuple(failed)), old)
+    assert kept.failures == 0 and sorted(one.key for one in kept.records) == sorted(
+        r.key for r in old.records
+    )
+    assert merged(Row(old.suite, tuple(failed)), Row(old.suite, old.records[1:])).failures == 1
+    other = collected([renamed(record, config={"another": 1}) for record in records[:2]])[0]
+    assert merged(other, old).records == other.records, "another configuration is another row"
 
 
 def test_cells_that_are_left_out_do_not_lift_a_row(records: list[Record]) -> None:

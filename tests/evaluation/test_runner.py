@@ -18,10 +18,10 @@ from conceptgym.agents.baselines.floors import Idle
 from conceptgym.agents.baselines.reinforcement import td3
 from conceptgym.agents.lesson import Contestant, Lesson, Track, expert_action, recorded_episode
 from conceptgym.cli import main
-from conceptgym.evaluation.bodies import make_body
+from conceptgym.evaluation.bodies import BODIES, make_body
 from conceptgym.evaluation.records import RecordError, check, load_record, to_json
 from conceptgym.evaluation.rows import collected, save_row
-from conceptgym.evaluation.runner import Cell, cells_of, evaluate, lesson_of, run_cell
+from conceptgym.evaluation.runner import Cell, cells_of, evaluate, identity, lesson_of, run_cell
 from conceptgym.evaluation.suites import (
     FOLDER,
     Suite,
@@ -179,6 +179,17 @@ def test_who_learns_nothing_that_acts_is_told_so(
     monkeypatch.setattr(roster, "find", lambda name: Forgetful())
     record = run_cell(cells_of(smoke, "forgetful", 1, tmp_path)[0])
     assert "learn returned a NoneType, expected an agent" in record.failure
+
+
+def test_keys_know_how_a_body_moves(smoke: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a body whose dynamics have changed, what was run before is not what would be run now."""
+    cell = cells_of(smoke, "random", 1, tmp_path)[0]
+    before = identity(cell, smoke, roster.find("random"))
+    assert "dynamics" not in before["item"]
+    body = smoke.items[cell.item].body
+    monkeypatch.setitem(BODIES, body, replace(BODIES[body], dynamics=3))
+    after = identity(cell, smoke, roster.find("random"))
+    assert after["item"]["dynamics"] == 3 and after["key"] != before["key"]
 
 
 def test_steps_and_episodes_are_charged_by_the_harness() -> None:
