@@ -71,6 +71,11 @@ def test_starts_that_all_runs_share_are_drawn_again_too() -> None:
     low, high = bootstrap_interval(copies, mean, rng, count=4000)
     share = copies[0].mean(1)
     assert high - low == pytest.approx(2 * 1.96 * np.sqrt((share * (1 - share) / 10).mean() / 4), rel=0.1)
+    # Runs that succeed or fail as a whole have no scatter between starts, and all of it between runs.
+    whole = np.repeat((rng.uniform(size=(5, 4, 1)) < 0.6).astype(float), 10, axis=2)
+    assert bootstrap_interval(whole, mean, np.random.default_rng(0), count=4000) == pytest.approx(
+        bootstrap_interval(whole.mean(2), mean, np.random.default_rng(1), count=4000), abs=0.06
+    )
     one = crossed(np.arange(12.0).reshape(2, 2, 3), 500, rng)
     assert one.shape == (500, 2, 2) and 0 <= one[..., 0].min() and one[..., 0].max() <= 8
     assert one[..., 1].min() >= 3 and one.mean((0, 1)) == pytest.approx([4.0, 7.0], abs=0.2)

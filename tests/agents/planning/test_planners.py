@@ -63,11 +63,14 @@ def test_scenery_is_taken_to_go_on() -> None:
     env.reset(seed=0)
     for _ in range(7):
         env.step(np.zeros(2, dtype=np.float32))
-    rollout = ParticleDynamics(env.world).rollout(env.state, torch.zeros(1, 5, 2), ("entities",))
+    asked = ("entities", "velocities")
+    rollout = ParticleDynamics(env.world).rollout(env.state, torch.zeros(1, 5, 2), asked)
     other = int(np.flatnonzero(env.event.attention > 0.5)[0])
     step = rollout["entities"][0].diff(dim=0)[:, other]
     speed = env.state.velocities[0, other] * env.world.dt
     np.testing.assert_allclose(step, np.tile(speed, (5, 1)), atol=1e-6)
+    told = rollout["velocities"][0, :, other] * env.world.dt
+    np.testing.assert_allclose(told, np.tile(speed, (6, 1)), atol=1e-6)
     assert np.abs(speed).max() > 1e-3
 
 
