@@ -161,12 +161,12 @@ SPACES: dict[str, Space] = {
     ),
     "implicit-cloning": Space(
         {**_COPYING, "negatives": (64, 256), "decay": (1e-4, 1e-2)},
-        {"rate": 1e-3, "updates": 2000, "negatives": 64, "decay": 1e-4},
+        {"rate": 1e-4, "updates": 2000, "negatives": 64, "decay": 1e-4},
         _cloning,
     ),
     "diffusion": Space(
         {**_COPYING, "horizon": (8, 16), "execute": (1, 4, 8)},
-        {"rate": 1e-3, "updates": 4000, "horizon": 8, "execute": 4},
+        {"rate": 3e-4, "updates": 2000, "horizon": 16, "execute": 1},
         _cloning,
     ),
 }

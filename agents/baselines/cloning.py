@@ -219,15 +219,16 @@ class DiffusionCloning:
     noise schedule is the squared cosine of Nichol and Dhariwal (2021), sampling is that of Song et al.,
     "Denoising diffusion implicit models" (2020). The network says the clean chunk in place of the noise
     (Salimans and Ho, "Progressive distillation for fast sampling of diffusion models", 2022, section 4):
-    of the noise a small one is not sure enough, with 500 episodes of "between" 98% in place of 51%.
+    of the noise a small one is not sure enough, with 500 episodes of "between" 98% in place of 51% (by
+    chunks of eight of which four are taken, before its study).
 
     Attributes:
-        settings: As for all cloning.
+        settings: As for all cloning; those of its study (docs/board.md).
         levels: Noise levels of the training.
         denoise: Steps of denoising.
     """
 
-    settings: CloningConfig = CloningConfig(horizon=8, execute=4, updates=4000)
+    settings: CloningConfig = CloningConfig(horizon=16, execute=1, updates=2000, rate=3e-4)
     levels: int = 50
     denoise: int = 10
     name: str = "diffusion policy"
