@@ -135,8 +135,8 @@ def verify(record: Path, share: float, seed: int | None, mark: bool) -> int:
         f"{sum(verdicts.values())} of {len(verdicts)} cells match, of {len(row.records)} in the row{failed}"
     )
     if mark:
-        whole = not row.failures  # what failed cannot be looked at again
-        save_row(marked(row, {key: one and whole for key, one in verdicts.items()}), record.parent)
+        sound = not row.failures  # what failed cannot be looked at again
+        save_row(marked(row, {key: one and sound for key, one in verdicts.items()}), record.parent)
     return int(not all(verdicts.values()))
 
 
@@ -210,9 +210,9 @@ def leaderboard_restore(rows: Path = ROWS, records: Path = Path("out/records")) 
         rows: Folder of the rows.
         records: Folder of the records; what is there and sound stays.
     """
-    from .evaluation.films import check_installed
     from .evaluation.leaderboard import rows_in
     from .evaluation.rows import row_path, scatter
+    from .evaluation.verify import check_installed
 
     found, wrong = rows_in(_there(rows))
     written = 0

@@ -42,9 +42,6 @@ class Meter:
     ended: list[bool] = field(default_factory=list)
 
 
-_TELLING = ("is_success", "success_once", "concept_error")
-
-
 class Metered(gym.Wrapper[Any, Any, Any, Any]):
     """An environment whose steps are counted."""
 
@@ -54,7 +51,7 @@ class Metered(gym.Wrapper[Any, Any, Any, Any]):
         Args:
             env: The environment.
             meter: Counts.
-            blind: Whether rewards are zero, and ``info`` does not say how well it goes.
+            blind: Whether rewards are zero, and ``info`` is empty, as all in it says how well it goes.
         """
         super().__init__(env)
         self.meter, self.blind = meter, blind
@@ -68,18 +65,14 @@ class Metered(gym.Wrapper[Any, Any, Any, Any]):
         if terminated or truncated:
             self.meter.ended.append(bool(info["is_success"]))
         if self.blind:
-            return observation, 0.0, terminated, truncated, _untold(info)
+            return observation, 0.0, terminated, truncated, {}
         self.meter.rewarded = True
         return observation, reward, terminated, truncated, info
 
     def reset(self, **arguments: Any) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401
         """Begins an episode."""
         observation, info = super().reset(**arguments)
-        return observation, _untold(info) if self.blind else info
-
-
-def _untold(info: Mapping[str, Any]) -> dict[str, Any]:
-    return {n: value for n, value in info.items() if n not in _TELLING and not n.startswith("reward_")}
+        return observation, {} if self.blind else info
 
 
 @dataclass(frozen=True)
@@ -103,7 +96,7 @@ class Lesson:
     def env(self, **arguments: object) -> Metered:
         """An environment to practise in; its steps are charged.
 
-        Who is shown the task is not told the reward: it is zero, and ``info`` says nothing of the error.
+        Who is shown the task is not told the reward: it is zero, and ``info`` is empty.
 
         Raises:
             ValueError: Who is shown the task asks for the goal variant, which tells a solution.

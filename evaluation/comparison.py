@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .rows import Row
-from .statistics import design_effect, paired_improvement, wilson
+from .statistics import paired_improvement
 
 REFERENCE = "concept agent"
 """Whose success from five demonstrations learners of the reward are measured by."""
@@ -164,14 +164,12 @@ def is_reference(row: Row) -> bool:
 
 def _levels(reference: Row, items: Iterable[int]) -> dict[int, float | None]:
     """Lower ends of the intervals of the reference's success at tasks."""
-    scores, _ = reference.scores()
-    effect = design_effect(scores) if scores.size else float(len(reference.suite.shown))
     told: dict[int, float | None] = {}
     for item in items:
         outcomes = [one for seed in reference.whole([item]) for one in reference.cell(item, seed)]
         hits, of = sum(one.success for one in outcomes), len(outcomes)
         # Who fails at a task is reached by doing nothing: that says nothing.
-        told[item] = wilson(hits / effect, of / effect)[0] if 2 * hits >= of > 0 else None
+        told[item] = reference.interval(hits, of)[0] if 2 * hits >= of > 0 else None
     return told
 
 

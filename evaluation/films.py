@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from .bodies import make_body
 from .episodes import Camera, enact
 from .rows import Row, film_path
 from .runner import Cell, lesson_of, slug
+from .verify import check_installed
 
 _WIDEST = 360
 _FPS = 8
@@ -29,17 +29,6 @@ def typical_task(row: Row) -> int:
         return row.tasks()[0]
     each = scores.mean((0, 2))
     return tasks[int(np.abs(each - each.mean()).argmin())]
-
-
-def check_installed(row: Row) -> None:
-    """Checks that a row's contestant is here, and as it was.
-
-    Raises:
-        ValueError: There is none of that name, or it is configured in another way by now.
-    """
-    source = str(row.agent["source"])
-    if json.loads(json.dumps(dict(roster.find(source).config))) != row.agent["config"]:
-        raise ValueError(f"{source} has another configuration than the row of {row.suite.name}")
 
 
 def learned_agent(row: Row, index: int, records: Path, shown: Event) -> tuple[Agent, Event | None]:

@@ -123,6 +123,16 @@ class Row:
         return self.outcomes(tasks, self.complete, what), tasks
 
     @cached_property
+    def effect(self) -> float:
+        """The design effect; without a whole replicate that of copied ones, as nothing is known."""
+        scores, _ = self.scores()
+        return design_effect(scores) if scores.size else float(len(self.suite.shown))
+
+    def interval(self, hits: int, of: int) -> tuple[float, float]:
+        """Wilson's interval, of as many episodes as would be independent."""
+        return wilson(hits / self.effect, of / self.effect)
+
+    @cached_property
     def complete(self) -> list[int]:
         """Replicates of which every cell is there."""
         return self.whole(self.tasks())
@@ -194,8 +204,7 @@ def summary(row: Row, rng: np.random.Generator) -> dict[str, Any]:
         "acting": sum(record.seconds["acting"] for record in row.records),
         "commit": ", ".join(sorted({record.commit for record in row.records})),
     }  # fmt: skip
-    effect = design_effect(scores) if scores.size else float(len(row.suite.shown))
-    told["each"] = [_task(row, index, effect) for index in tasks]
+    told["each"] = [_task(row, index) for index in tasks]
     if scores.size:
         rates = scores.mean(2)
         told["iqm"] = float(interquartile_mean(rates))
@@ -246,11 +255,11 @@ def _latencies(row: Row) -> dict[str, float | None]:
     }
 
 
-def _task(row: Row, index: int, effect: float) -> dict[str, Any]:
-    """Hits at a task, with Wilson's interval of as many episodes as would be independent."""
+def _task(row: Row, index: int) -> dict[str, Any]:
+    """Hits at a task, with their interval."""
     outcomes = [one for replicate in range(len(row.suite.shown)) for one in row.cell(index, replicate)]
     hits, of = sum(one.success for one in outcomes), len(outcomes)
-    interval = wilson(hits / effect, of / effect) if of else (0.0, 1.0)
+    interval = row.interval(hits, of) if of else (0.0, 1.0)
     return {"task": row.suite.items[index].name, "hits": hits, "of": of, "interval": interval}
 
 

@@ -125,11 +125,6 @@ def crossed(
     return np.take_along_axis(means, rows, axis=1)
 
 
-def drawn(scores: np.ndarray, count: int, rng: np.random.Generator) -> Float[np.ndarray, "count runs tasks"]:
-    """Scores drawn again: of runs, and of starts where these are told."""
-    return crossed(scores, count, rng) if scores.ndim == 3 else resampled(scores, count, rng)
-
-
 def bootstrap_interval(
     scores: np.ndarray,
     statistic: Statistic,
@@ -152,10 +147,8 @@ def bootstrap_interval(
     """
     if not 0 < confidence < 1:
         raise ValueError(f"confidence is {confidence}, expected a number between 0 and 1")
-    return _middle(statistic(drawn(checked(scores), count, rng)), confidence)
-
-
-def _middle(values: np.ndarray, confidence: float = 0.95) -> tuple[float, float]:
+    told = checked(scores)
+    values = statistic((crossed if told.ndim == 3 else resampled)(told, count, rng))
     tail = (1 - confidence) / 2
     low, high = np.quantile(values, [tail, 1 - tail])
     return float(low), float(high)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..agents import roster
 from .records import Outcome, Record
 from .rows import Row
 from .runner import BLOCK, Cell, run_cell
@@ -42,6 +44,17 @@ def cell_of(record: Record, suite: Suite, out: Path, suites: Path = FOLDER) -> C
     return Cell(
         suite.name, suite.version, index, source, record.replicate, record.block, str(out), str(suites)
     )
+
+
+def check_installed(row: Row) -> None:
+    """Checks that a row's contestant is here, and as it was.
+
+    Raises:
+        ValueError: There is none of that name, or it is configured in another way by now.
+    """
+    source = str(row.agent["source"])
+    if json.loads(json.dumps(dict(roster.find(source).config))) != row.agent["config"]:
+        raise ValueError(f"{source} has another configuration than the row of {row.suite.name}")
 
 
 def difference(old: Record, new: Record) -> str:

@@ -14,8 +14,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
 from ..agent import Agent, Given
 from ..lesson import Lesson, Track
-from ..planning_agent import PLANNING
-from .canonical import READING, Canonical, Reading
+from .canonical import SHOWN, Canonical, Reading
 from .reinforcement import ReinforcementConfig, kept, make_learner, policy_of, practised
 from .supervised import dataset, mlp
 
@@ -135,12 +134,7 @@ class Adversarial:
     @property
     def config(self) -> Mapping[str, object]:
         """All settings."""
-        return {
-            "learner": asdict(self.settings),
-            "judge": asdict(self.judge),
-            "reading": READING,
-            "planning": PLANNING,
-        }
+        return {"learner": asdict(self.settings), "judge": asdict(self.judge), **SHOWN}
 
     def learn(self, lesson: Lesson) -> Agent:
         """Learns in the environment, or, where it has done so before, reads what it learned."""

@@ -20,6 +20,7 @@ from jaxtyping import Float, Int
 
 from ...envs.state import World
 from ..lesson import Metered
+from ..planning_agent import PLANNING
 
 _ENTITIES = (
     "positions", "velocities", "colors", "sizes", "present", "marker", "movable", "attention", "held",
@@ -53,6 +54,9 @@ def order_of(observation: Mapping[str, np.ndarray]) -> Int[np.ndarray, " bodies"
 
 READING = 3
 """Counts up with what learners see, and is part of what their results depend on."""
+
+SHOWN: Mapping[str, object] = {"reading": READING, "planning": PLANNING}
+"""What results of those depend on who see an expert's episodes, which plans where it is a robot's."""
 
 
 def concerned(*roles: np.ndarray) -> np.ndarray:

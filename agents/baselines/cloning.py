@@ -15,8 +15,7 @@ from torch.nn.functional import mse_loss
 
 from ..agent import Agent, Given
 from ..lesson import Lesson, Track
-from ..planning_agent import PLANNING
-from .canonical import READING, Reading
+from .canonical import SHOWN, Reading
 from .supervised import Dataset, PolicyAgent, dataset, fitted, mlp
 
 
@@ -87,7 +86,7 @@ class Cloning:
     @property
     def config(self) -> Mapping[str, object]:
         """All settings."""
-        return {**asdict(self.settings), "reading": READING, "planning": PLANNING}
+        return {**asdict(self.settings), **SHOWN}
 
     def learn(self, lesson: Lesson) -> Agent:
         """Clones the expert."""
@@ -138,7 +137,7 @@ class ChunkedCloning:
     @property
     def config(self) -> Mapping[str, object]:
         """All settings."""
-        return {**asdict(self.settings), "reading": READING, "planning": PLANNING, "ensemble": self.ensemble}
+        return {**asdict(self.settings), **SHOWN, "ensemble": self.ensemble}
 
     def learn(self, lesson: Lesson) -> Agent:
         """Clones the expert."""
@@ -181,7 +180,7 @@ class ImplicitCloning:
     def config(self) -> Mapping[str, object]:
         """All settings."""
         own = {"negatives": self.negatives, "samples": self.samples, "rounds": self.rounds}
-        return {**asdict(self.settings), "reading": READING, "planning": PLANNING, **own}
+        return {**asdict(self.settings), **SHOWN, **own}
 
     def learn(self, lesson: Lesson) -> Agent:
         """Learns the energy."""
@@ -237,13 +236,7 @@ class DiffusionCloning:
     @property
     def config(self) -> Mapping[str, object]:
         """All settings."""
-        return {
-            **asdict(self.settings),
-            "reading": READING,
-            "planning": PLANNING,
-            "levels": self.levels,
-            "denoise": self.denoise,
-        }
+        return {**asdict(self.settings), **SHOWN, "levels": self.levels, "denoise": self.denoise}
 
     def learn(self, lesson: Lesson) -> Agent:
         """Learns to denoise."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,7 @@ from ...concepts.files import written_atomically
 from ...envs.single import ConceptEnv
 from ..agent import Agent, Given
 from ..lesson import Lesson, Metered, Track
-from ..planning_agent import PLANNING
-from .canonical import READING, Canonical, Reading, order_of
+from .canonical import READING, SHOWN, Canonical, Reading, order_of
 from .hindsight import CanonicalGoal, GoalView
 
 _WINDOW = 50
@@ -36,8 +36,8 @@ _POINTS = 60
 """Points of a curve at most."""
 
 
-ALGORITHMS = ("PPO", "SAC", "TD3", "TQC")
-"""From stable-baselines3 and sb3-contrib."""
+ALGORITHMS = {**dict.fromkeys(("PPO", "SAC", "TD3"), "stable_baselines3"), "TQC": "sb3_contrib"}
+"""Where each algorithm comes from."""
 
 
 @dataclass(frozen=True)
@@ -122,15 +122,13 @@ class Policy:
         return reading.restored(action, order)
 
 
-def _libraries() -> dict[str, Any]:
+def _learner(algorithm: str) -> Any:  # noqa: ANN401  (a class of BaseAlgorithm)
     try:
-        from sb3_contrib import TQC
-        from stable_baselines3 import PPO, SAC, TD3
+        return getattr(import_module(ALGORITHMS[algorithm]), algorithm)
     except ImportError as error:
         raise DependencyNotInstalled(
             'reinforcement learning needs stable-baselines3: pip install "conceptgym[baselines]"'
         ) from error
-    return {"PPO": PPO, "SAC": SAC, "TD3": TD3, "TQC": TQC}
 
 
 @dataclass(frozen=True)
@@ -149,8 +147,7 @@ class Reinforcement:
     @property
     def config(self) -> Mapping[str, object]:
         """All settings."""
-        shown = {"planning": PLANNING} if self.settings.episodes else {}
-        return {**asdict(self.settings), "reading": READING, **shown}
+        return {**asdict(self.settings), **(SHOWN if self.settings.episodes else {"reading": READING})}
 
     def learn(self, lesson: Lesson) -> Agent:
         """Learns in the environment, or, where it has done so before, reads what it learned."""
@@ -232,7 +229,7 @@ def make_learner(settings: ReinforcementConfig, env: gym.Env[Any, Any], lesson: 
         size = env.action_space.shape or ()
         arguments["action_noise"] = NormalActionNoise(np.zeros(size), np.full(size, settings.noise))
     kind = "MultiInputPolicy" if settings.goal else "MlpPolicy"
-    return _libraries()[settings.algorithm](kind, env, **(arguments | dict(settings.extra)))
+    return _learner(settings.algorithm)(kind, env, **(arguments | dict(settings.extra)))
 
 
 def practised(

@@ -142,8 +142,8 @@ class PathPlanner:
             sharp = torch.sqrt((bend**2).sum(-1) + 1e-12) - self.acceleration * FRAME_SECONDS**2
             values = values + sharp.clamp(min=0).sum((1, 2)) + _SMOOTH * (bend**2).sum((1, 2, 3))
             (slope,) = torch.autograd.grad(values.sum(), moving)
-        known = values.detach()
-        return torch.where(known.isnan(), torch.inf, known), torch.nan_to_num(slope) * frame.free
+        known = torch.nan_to_num(values.detach(), torch.inf, torch.inf, -torch.inf)
+        return known, torch.nan_to_num(slope) * frame.free
 
 
 @dataclass(frozen=True, eq=False)

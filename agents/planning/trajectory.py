@@ -72,7 +72,7 @@ class Trajectory:
     def charged(self, costs: Float[Tensor, "samples horizon"]) -> Float[Tensor, " samples"]:
         """Costs of the steps, (K, H), as costs of the rollouts, (K,): infinite where one diverged."""
         total = costs.detach().sum(1)
-        return torch.where(self.valid, torch.where(total.isnan(), torch.inf, total), torch.inf)
+        return torch.where(self.valid, torch.nan_to_num(total, torch.inf, torch.inf, -torch.inf), torch.inf)
 
 
 def finite_rows(values: Float[Tensor, "samples ..."]) -> Bool[Tensor, " samples"]:
