@@ -42,7 +42,7 @@ def solved(env: ConceptEnv, agent: Agent, starts: int, k: int = 5) -> int:
 def test_the_oracle_brings_the_arm_there(concept: str) -> None:
     """Reaching, a concept over time, and carrying."""
     agent = oracle_agent()
-    assert solved(ArmEnv(concept), agent, 1, k=0) == 1
+    assert solved(ArmEnv(concept), agent, 1) == 1
     assert agent.given.reward and agent.given.demonstrations == 0 and agent.given.model_steps > 0
 
 
