@@ -31,6 +31,7 @@ _HOT: Rgb = (235, 120, 60)
 _COLD: Rgb = (120, 190, 215)
 _OVERSAMPLING = 3
 _HEAT_CELLS = 64
+_QUALITY = 60
 
 
 def mixed(a: Rgb, b: Rgb, share: float) -> Rgb:
@@ -251,11 +252,26 @@ def _write(canvas: _Canvas, label: str) -> None:
     )  # fmt: skip
 
 
+def _image(frame: np.ndarray) -> Any:  # noqa: ANN401  (a Pillow image)
+    from PIL import Image
+
+    return Image.fromarray(frame)
+
+
 def _indexed(frame: np.ndarray) -> Any:  # noqa: ANN401  (a Pillow image)
     """The image in 255 colours: of Pillow's palettes, the octree is the one that keeps the discs' hues."""
     from PIL import Image
 
-    return Image.fromarray(frame).quantize(255, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    return _image(frame).quantize(255, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+
+
+def reduced(frame: np.ndarray, widest: int) -> np.ndarray:
+    """An image, (H, W, 3), whose height and width are this at most; smaller ones as they are."""
+    from PIL import Image
+
+    image = _image(frame)
+    image.thumbnail((widest, widest), Image.Resampling.BOX)
+    return np.asarray(image)
 
 
 def save_gif(frames: list[np.ndarray], path: str, fps: int) -> None:
@@ -278,6 +294,22 @@ def save_gif(frames: list[np.ndarray], path: str, fps: int) -> None:
             duration=round(1000 / fps),
             loop=0,
         )
+
+
+def save_webp(frames: list[np.ndarray], path: str, fps: int) -> None:
+    """Writes frames, (H, W, 3) each, as an endless WebP, a third of a GIF, atomically.
+
+    Raises:
+        ValueError: There are no frames.
+    """
+    if not frames:
+        raise ValueError("there are no frames to write")
+    images, timing = [_image(frame) for frame in frames], round(1000 / fps)
+    with written_atomically(path) as temporary:
+        images[0].save(
+            temporary, format="WEBP", save_all=True, append_images=images[1:], duration=timing, loop=0,
+            quality=_QUALITY,
+        )  # fmt: skip
 
 
 def save_png(frame: np.ndarray, path: str) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from ..agents.agent import Agent
 from ..concepts.event import Event
 from ..envs.single import ConceptEnv
+from ..envs.viewer import reduced
 from .statistics import wilson
 
 
@@ -129,7 +130,7 @@ class Camera:
 
         Args:
             every: Steps from one picture to the next.
-            widest: Largest height and width; larger pictures lose lines.
+            widest: Largest height and width; larger pictures are made smaller.
             most: Most pictures.
         """
         self.frames: list[np.ndarray] = []
@@ -145,8 +146,7 @@ class Camera:
         """Keeps a picture of the present state, (H, W, 3)."""
         frame = env.render()
         assert frame is not None, "the environment draws arrays"
-        step = -(-max(frame.shape[:2]) // self._widest) if self._widest else 1
-        self.frames.append(frame[::step, ::step])
+        self.frames.append(frame if self._widest is None else reduced(frame, self._widest))
 
 
 @dataclass(frozen=True)

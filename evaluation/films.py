@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ..agents import roster
 from ..agents.agent import Agent
 from ..concepts.event import Event
-from ..envs.viewer import save_gif
+from ..envs.viewer import save_webp
 from .bodies import make_body
 from .episodes import Camera, enact
 from .rows import Row, film_path
 from .runner import Cell, lesson_of, slug
 from .verify import check_installed
 
-_WIDEST = 360
+_WIDEST = 480
 _FPS = 8
-_FRAMES = 60
+_FRAMES = 40
 
 
 def typical_task(row: Row) -> int:
@@ -53,8 +52,7 @@ def film(row: Row, records: Path, index: int | None = None) -> list[np.ndarray]:
     """
     index = typical_task(row) if index is None else index
     item = row.suite.items[index]
-    robot: dict[str, Any] = {"view": "scene"} if item.body not in ("particle", "identify") else {}
-    env = make_body(item.body, item.action, item.argument, render_mode="rgb_array", **robot)
+    env = make_body(item.body, item.action, item.argument, render_mode="rgb_array")
     agent, told = learned_agent(row, index, records, env.demonstrations(row.suite.k, row.suite.shown[0]))
     camera = Camera(-(-env.world.horizon // _FRAMES), _WIDEST)
     enact(env, agent, row.suite.starts[0], told, watch=camera)
@@ -71,5 +69,5 @@ def write_film(row: Row, records: Path, films: Path) -> Path:
     """
     films.mkdir(parents=True, exist_ok=True)
     path = film_path(row, films)
-    save_gif(film(row, records), str(path), fps=_FPS)
+    save_webp(film(row, records), str(path), fps=_FPS)
     return path

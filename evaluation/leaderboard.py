@@ -60,7 +60,7 @@ def entry(row: Row, films: Path | None = None, rows: Sequence[Row] = ()) -> dict
     told["curves"] = learning(row, rows, np.random.default_rng(_SEED))
     film = films and film_path(row, films)
     if film and film.is_file() and film.stat().st_size <= _LARGEST_FILM:
-        told["film"] = "data:image/gif;base64," + base64.b64encode(film.read_bytes()).decode()
+        told["film"] = "data:image/webp;base64," + base64.b64encode(film.read_bytes()).decode()
     return told
 
 

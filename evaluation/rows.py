@@ -322,7 +322,7 @@ def _sound(path: Path) -> bool:
 def film_path(row: Row, films: Path) -> Path:
     """Where the film of a row lies: another version of the suite or configuration has another one."""
     told = digest(row.agent["config"])[:8]
-    return films / f"{row.suite.name}-v{row.suite.version}--{slug(str(row.agent['name']))}-{told}.gif"
+    return films / f"{row.suite.name}-v{row.suite.version}--{slug(str(row.agent['name']))}-{told}.webp"
 
 
 def records_in(folder: Path) -> list[Record]:

@@ -81,6 +81,16 @@ def dress(model: mujoco.MjModel, world: ArmWorld, state: ArmState) -> None:
         model.geom_size[geom, 0] = max(radius, 1e-3)
         if world.plane == "wall":
             model.geom_type[geom] = int(mujoco.mjtGeom.mjGEOM_SPHERE)
+    if world.plane == "wall":
+        _set_upright(model, world)
+
+
+def _set_upright(model: mujoco.MjModel, world: ArmWorld) -> None:
+    """The field, which lies on the table as the model is built, as a pane where concepts are enacted."""
+    field, view = model.geom("field").id, world.view
+    model.geom_pos[field] = view.origin
+    model.geom_size[field] = [view.scale if axis in view.axes else 0.0005 for axis in range(3)]
+    model.geom_rgba[field, 3] = 0.35
 
 
 def _add_heat(scene: mujoco.MjvScene, world: ArmWorld, state: ArmState, heatmap: HeatMap) -> None:

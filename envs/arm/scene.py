@@ -26,6 +26,7 @@ TOP = HEIGHT + _HALF
 
 _HIDDEN = (0.0, 0.0, -1.0)
 _MASS, _FRICTION, _DAMPING = 0.1, 0.2, 1.0
+_SKY = [0.90, 0.93, 0.95]
 
 
 def object_name(index: int) -> str:
@@ -62,11 +63,12 @@ def build(robot: str, objects: int, kind: str, stretch: float = 1.0) -> mujoco.M
 def _furnish(spec: mujoco.MjSpec) -> None:
     """Table, floor, light and two cameras; nothing of it touches anything."""
     world = spec.worldbody
-    spec.visual.headlight.ambient, spec.visual.headlight.diffuse = [0.45] * 3, [0.55] * 3
+    spec.visual.headlight.ambient, spec.visual.headlight.diffuse = [0.35] * 3, [0.25] * 3
+    spec.visual.headlight.specular = [0.0] * 3
     spec.visual.global_.offwidth, spec.visual.global_.offheight = 1280, 960
     box = {"type": mujoco.mjtGeom.mjGEOM_BOX, "contype": 0, "conaffinity": 0}
     world.add_geom(
-        name="table", pos=[0.42, 0, -0.02], size=[0.62, 0.55, 0.02], rgba=[0.93, 0.92, 0.88, 1], **box
+        name="table", pos=[0.42, 0, -0.02], size=[0.62, 0.55, 0.02], rgba=[0.80, 0.77, 0.71, 1], **box
     )
     plane = PLANES["table"]
     world.add_geom(
@@ -76,8 +78,16 @@ def _furnish(spec: mujoco.MjSpec) -> None:
         rgba=[0.98, 0.98, 0.96, 1],
         **box,
     )
-    world.add_light(pos=[0.3, -0.6, 2.0], dir=[0.1, 0.3, -1], castshadow=False)
-    world.add_camera(name="front", pos=[1.45, -0.75, 0.95], xyaxes=[0.6, 0.8, 0, -0.42, 0.32, 0.85], fovy=45)
+    # From one direction and a plain sky: even colours, of which films have few.
+    world.add_light(
+        type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL, pos=[0.9, -0.9, 2.0], dir=[-0.25, 0.45, -1],
+        diffuse=[0.55] * 3, specular=[0.1] * 3, castshadow=False,
+    )  # fmt: skip
+    spec.add_texture(
+        name="sky", type=mujoco.mjtTexture.mjTEXTURE_SKYBOX, builtin=mujoco.mjtBuiltin.mjBUILTIN_FLAT,
+        rgb1=_SKY, rgb2=_SKY, width=8, height=8 * 6,
+    )  # fmt: skip
+    world.add_camera(name="front", pos=[1.36, -0.70, 0.92], xyaxes=[0.6, 0.8, 0, -0.40, 0.30, 0.866], fovy=45)
     world.add_camera(name="top", pos=[0.45, 0, 1.35], xyaxes=[1, 0, 0, 0, 1, 0], fovy=30)
 
 

@@ -213,7 +213,7 @@ function drawDetails(list) {
   at("details").replaceChildren(...list.map((row) => {
     const box = element("details");
     box.append(element("summary", row.agent + " in " + row.suite + ": " + percent(row.success)));
-    if (typeof row.film === "string" && row.film.startsWith("data:image/gif;base64,")) {
+    if (typeof row.film === "string" && row.film.startsWith("data:image/webp;base64,")) {
       box.append(element("img", null, { src: row.film, alt: "An episode of " + row.agent, loading: "lazy" }));
     }
     box.append(element("pre", row.command + "\n" + row.check), element("pre", JSON.stringify(row.config, null, 1)),

@@ -7,7 +7,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from conceptgym import concepts
-from conceptgym.envs.viewer import PALETTE, draw_event, save_gif, save_png
+from conceptgym.envs.viewer import PALETTE, draw_event, reduced, save_gif, save_png, save_webp
 from PIL import Image
 
 
@@ -88,9 +88,25 @@ def test_files_are_written_whole(tmp_path: Path) -> None:
     save_gif(frames, str(tmp_path / "deep" / "a.gif"), fps=20)
     with Image.open(tmp_path / "deep" / "a.gif") as image:
         assert (image.n_frames, image.size, image.info["duration"]) == (3, (32, 32), 50)  # type: ignore[attr-defined]
+    save_webp(frames, str(tmp_path / "deep" / "a.webp"), fps=20)
+    with Image.open(tmp_path / "deep" / "a.webp") as image:
+        assert (image.n_frames, image.size) == (3, (32, 32))  # type: ignore[attr-defined]
+        image.seek(2)
+        assert abs(int(np.asarray(image.convert("RGB")).mean()) - 250) <= 2
+        assert image.info["duration"] == 50
     save_png(frames[1], str(tmp_path / "b.png"))
     with Image.open(tmp_path / "b.png") as image:
         assert (np.asarray(image.convert("RGB")) == 120).all()
     with pytest.raises(ValueError, match="no frames"):
         save_gif([], str(tmp_path / "c.gif"), fps=20)
+    with pytest.raises(ValueError, match="no frames"):
+        save_webp([], str(tmp_path / "c.webp"), fps=20)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b.png", "deep"]
+
+
+def test_a_smaller_picture_is_a_mean_of_its_pixels() -> None:
+    chessboard = np.repeat(255 * (np.indices((40, 60)).sum(0) % 2)[..., None], 3, axis=2).astype(np.uint8)
+    small = reduced(chessboard, 30)
+    assert small.shape == (20, 30, 3)
+    assert np.abs(small.astype(int) - 127).max() <= 1
+    assert np.array_equal(reduced(chessboard, 60), chessboard)

@@ -35,16 +35,16 @@ def test_from_evaluation_to_the_page(tmp_path: Path, capsys: pytest.CaptureFixtu
     films = tmp_path / "films"
     told = ["--rows", str(rows), "--films", str(films)]
     assert main(["leaderboard", "film", *told, "--records", str(records)]) == 0
-    assert len(list(films.glob("smoke-v1--*.gif"))) == 2
+    assert len(list(films.glob("smoke-v1--*.webp"))) == 2
     frames = film(load_row(rows / "smoke-v1--nearest-replay.json"), records, index=0)
-    assert len(frames) > 10 and max(frames[0].shape) <= 360
+    assert len(frames) > 10 and max(frames[0].shape) <= 480
     assert frames[0].std() > 0 and (frames[0] != frames[-1]).any()
     capsys.readouterr()
     assert main(["leaderboard", "build", *told, "--out", str(page)]) == 0
     assert "2 rows" in capsys.readouterr().out
     text = page.read_text()
     data = json.loads(text.partition('id="data">')[2].partition("</script>")[0])
-    assert all(row["film"].startswith("data:image/gif;base64,") for row in data)
+    assert all(row["film"].startswith("data:image/webp;base64,") for row in data)
     rates = {row["agent"]: row["success"] for row in data}
     assert rates["do nothing"] == 0.0 < rates["nearest replay"]
     one = rows / "smoke-v1--nearest-replay.json"
