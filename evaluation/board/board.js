@@ -87,7 +87,6 @@ function drawTable(list) {
     head.append(cell);
   });
   const value = COLUMNS[sorted.column].value;
-  const partial = (row) => Number(row.tasks < row.of_tasks || !row.replicates);
   const order = [...list].sort((a, b) => partial(a) - partial(b) || absent(value(a)) - absent(value(b)) || (sorted.descending ? -1 : 1) * compare(value(a), value(b)));
   const top = element("thead");
   top.append(head);
@@ -111,7 +110,9 @@ function drawTrack(track, order) {
   }
   return body;
 }
-function drawHeat(list) {
+const partial = (row) => Number(row.tasks < row.of_tasks || !row.replicates);
+function drawHeat(members) {
+  const list = [...members].sort((a, b) => partial(a) - partial(b) || absent(a.success) - absent(b.success) || compare(b.success, a.success));
   const tasks = [...new Set(list.flatMap((row) => row.each.map((one) => one.task)))];
   const top = element("tr");
   top.append(element("th", "Task", { scope: "col" }), ...list.map((row) => element("th", at("suite").value ? row.agent : row.agent + ", " + row.suite, { scope: "col" })));

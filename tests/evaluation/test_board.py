@@ -89,6 +89,8 @@ def test_the_page_sorts_filters_and_says_nothing_on_the_console(
     compare += "const s = document.getElementById(id); s.value = name; s.dispatchEvent(new Event('input')); }"
     driver.execute_script(compare)
     assert sorted(texts(driver, "#against tbody th")) == ["random", "third agent"]
+    heads = texts(driver, "#heat thead th")
+    assert heads == ["Task", "random", "third agent", "do nothing"], "those that succeed more come first"
     idle, third = (
         next(row for row in rows if row.agent["name"] == name) for name in ("do nothing", "third agent")
     )
