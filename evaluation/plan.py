@@ -35,15 +35,18 @@ _NO_GOAL = ("identify", "particle follow", "particle guard", "arm follow", "arm 
 
 REPLICATES = 5
 
+HEADLINE: dict[str, int] = {"concept": 10, "conditional": 10}
+"""Replicates of those whom claims in a headline are about: the concept agent, and its fair rival."""
 
-def planned(agent: str, out: Path, replicates: int = REPLICATES) -> Iterator[Cell]:
+
+def planned(agent: str, out: Path) -> Iterator[Cell]:
     """The cells of an agent on the board.
 
     Args:
         agent: A name; whoever is not in ``TRAINED`` is run on every task.
         out: Folder of the records.
-        replicates: Replicates of a row.
     """
+    replicates = HEADLINE.get(agent, REPLICATES)
     if agent not in TRAINED:
         for suite in suite_names():
             yield from cells_of(load_suite(suite), agent, replicates, out)

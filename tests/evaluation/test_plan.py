@@ -24,6 +24,13 @@ def test_cheap_agents_are_run_on_every_task() -> None:
     assert len(set(cells)) == len(cells)
 
 
+@pytest.mark.parametrize("agent", ["concept", "conditional"])
+def test_those_whom_headlines_are_about_have_ten_replicates(agent: str) -> None:
+    cells = list(planned(agent, Path("x")))
+    assert {cell.replicate for cell in cells} == set(range(10))
+    assert len(cells) == 2 * len(list(planned("random", Path("x"))))
+
+
 def test_the_part_is_as_large_as_promised_and_of_many_families() -> None:
     of = {
         body: [n for part in SUBSET.values() for n in part if n.startswith(body)]
