@@ -278,38 +278,28 @@ def save_gif(frames: list[np.ndarray], path: str, fps: int) -> None:
     """Writes frames, (H, W, 3) each, as an endless GIF, atomically.
 
     Raises:
-        ValueError: There are no frames.
+        ValueError: There are no frames, or the name does not end in .gif.
     """
-    if not frames:
-        raise ValueError("there are no frames to write")
-    if not path.endswith(".gif"):
-        raise ValueError(f"the file is {path!r}, expected a name that ends in .gif")
-    images = [_indexed(frame) for frame in frames]
-    with written_atomically(path) as temporary:
-        images[0].save(
-            temporary,
-            format="GIF",
-            save_all=True,
-            append_images=images[1:],
-            duration=round(1000 / fps),
-            loop=0,
-        )
+    _save_film([_indexed(frame) for frame in frames], path, "gif", fps)
 
 
 def save_webp(frames: list[np.ndarray], path: str, fps: int) -> None:
-    """Writes frames, (H, W, 3) each, as an endless WebP, a third of a GIF, atomically.
+    """Writes frames, (H, W, 3) each, as an endless WebP, which is smaller than a GIF, atomically.
 
     Raises:
-        ValueError: There are no frames.
+        ValueError: There are no frames, or the name does not end in .webp.
     """
-    if not frames:
+    _save_film([_image(frame) for frame in frames], path, "webp", fps, quality=_QUALITY)
+
+
+def _save_film(images: list[Any], path: str, kind: str, fps: int, **options: int) -> None:
+    if not images:
         raise ValueError("there are no frames to write")
-    images, timing = [_image(frame) for frame in frames], round(1000 / fps)
+    if not path.endswith(f".{kind}"):
+        raise ValueError(f"the file is {path!r}, expected a name that ends in .{kind}")
+    told = {"duration": round(1000 / fps), "loop": 0, **options}
     with written_atomically(path) as temporary:
-        images[0].save(
-            temporary, format="WEBP", save_all=True, append_images=images[1:], duration=timing, loop=0,
-            quality=_QUALITY,
-        )  # fmt: skip
+        images[0].save(temporary, format=kind.upper(), save_all=True, append_images=images[1:], **told)
 
 
 def save_png(frame: np.ndarray, path: str) -> None:

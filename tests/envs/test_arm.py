@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import gymnasium as gym
@@ -11,6 +12,7 @@ import pytest
 from conceptgym.concepts import get
 from conceptgym.envs.arm import kinematics
 from conceptgym.envs.arm.env import ArmEnv, arm_world
+from conceptgym.envs.arm.render import dress
 from conceptgym.envs.arm.robots import ROBOTS
 from conceptgym.envs.arm.scene import PLANES, build
 from conceptgym.envs.arm.view import EntityView, Plane
@@ -274,6 +276,19 @@ def test_robots_share_one_interface() -> None:
         assert first is not None and first.shape == (320, 400, 3) and first.std() > 10
         env.close()
         env.close()
+
+
+def test_on_the_wall_the_field_is_drawn_upright_and_the_world_is_left_alone() -> None:
+    env = ArmEnv("near", plane="wall")
+    env.reset(seed=0)
+    world, state = env.world, env.state
+    before = world.machine.model.geom("field").size.copy()
+    drawn = copy.copy(world.machine.model)
+    dress(drawn, world, state)
+    scale = PLANES["wall"].scale
+    assert drawn.geom("field").size[[0, 2]].tolist() == [scale, scale] and drawn.geom("field").size[1] < 0.01
+    assert drawn.geom("field").pos.tolist() == list(PLANES["wall"].origin)
+    assert np.array_equal(world.machine.model.geom("field").size, before) and before[2] < 0.01
 
 
 def test_a_goal_that_lies_behind_the_wall_is_refused() -> None:

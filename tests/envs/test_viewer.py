@@ -101,6 +101,8 @@ def test_files_are_written_whole(tmp_path: Path) -> None:
         save_gif([], str(tmp_path / "c.gif"), fps=20)
     with pytest.raises(ValueError, match="no frames"):
         save_webp([], str(tmp_path / "c.webp"), fps=20)
+    with pytest.raises(ValueError, match=r"c\.gif', expected a name that ends in \.webp"):
+        save_webp(frames, str(tmp_path / "c.gif"), fps=20)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b.png", "deep"]
 
 
