@@ -33,7 +33,7 @@ def markdown(entries: Iterable[dict[str, Any]]) -> str:
         entries: What ``leaderboard.entry`` says of rows.
     """
     every = sorted(entries, key=lambda one: one["suite"])
-    parts = [_ABOUT]
+    parts = [_ABOUT, f"## At a glance\n\n{_glance(every)}"]
     for suite, members in groupby(every, key=lambda one: one["suite"]):
         ordered = sorted(members, key=_rank)
         parts.append(f"## {suite}\n\n{_table(ordered)}")
@@ -41,6 +41,33 @@ def markdown(entries: Iterable[dict[str, Any]]) -> str:
         if curves:
             parts.append(_curves(curves))
     return "\n\n".join(parts) + "\n"
+
+
+def _glance(every: Sequence[dict[str, Any]]) -> str:
+    """Success of every agent in every suite; of a part of the tasks with how many."""
+    suites = sorted({one["suite"] for one in every})
+    known = {(one["agent"], one["track"], one["suite"]): one for one in every}
+    lines = [f"| agent | track | {' | '.join(suites)} |", f"|{'---|' * (len(suites) + 2)}"]
+    for agent, track in sorted(
+        {(agent, track) for agent, track, _ in known}, key=lambda who: _place(who, every)
+    ):
+        cells = [_short(known.get((agent, track, suite))) for suite in suites]
+        lines.append(f"| {' | '.join((_plain(agent), track, *cells))} |")
+    return "\n".join(lines)
+
+
+def _place(who: tuple[str, str], every: Sequence[dict[str, Any]]) -> tuple[int, int, float, str]:
+    """Those who were run on most whole suites come first, and of them the best."""
+    own = [one for one in every if (one["agent"], one["track"]) == who]
+    whole = [one["success"] or 0 for one in own if one["tasks"] == one["of_tasks"]]
+    return _TRACKS.index(who[1]), -len(whole), -sum(whole) / max(len(whole), 1), who[0]
+
+
+def _short(one: dict[str, Any] | None) -> str:
+    if one is None:
+        return ""
+    part = f" ({one['tasks']} of {one['of_tasks']})" if one["tasks"] < one["of_tasks"] else ""
+    return _percent(one["success"]) + part
 
 
 def _rank(one: dict[str, Any]) -> tuple[int, bool, float]:

@@ -20,6 +20,9 @@ _INDEPENDENT = 50
 
 _DRAWS = 1000
 
+_DRAWN = 41
+"""Points of a curve that is drawn."""
+
 
 def against(row: Row, rows: Sequence[Row], rng: np.random.Generator) -> list[dict[str, Any]]:
     """A row beside each other row of its suite, on what both have.
@@ -69,23 +72,60 @@ class Curve(NamedTuple):
         item: Number of the task.
         points: Steps and success, (points, 2).
         steps: Steps of all practice.
+        replicate: Number of the replicate.
     """
 
     item: int
     points: np.ndarray
     steps: int
+    replicate: int = 0
 
 
 def curves(row: Row) -> list[Curve]:
     """The learning curves of a row, one a task and replicate."""
     found = {
         (row.number(record), record.replicate): Curve(
-            row.number(record), np.array(record.curve), int(record.given["environment_steps"])
+            row.number(record),
+            np.array(record.curve),
+            int(record.given["environment_steps"]),
+            record.replicate,
         )
         for record in row.records
         if record.curve
     }
     return [curve for _, curve in sorted(found.items(), key=lambda one: one[0])]
+
+
+def courses(row: Row) -> list[dict[str, Any]]:
+    """The learning curves of a row as they are drawn: of all its tasks together, then of each.
+
+    Returns:
+        For each: "task", None for all of them; "steps", where every curve has a mean of its own; "mean", and
+        "low" and "high", the least and the largest mean of a replicate; and "curves", how many there are.
+        Nothing where curves have no steps in common.
+    """
+    found = curves(row)
+    items = sorted({curve.item for curve in found})
+    parts = [(None, found), *((item, [one for one in found if one.item == item]) for item in items)]
+    return [
+        {"task": None if item is None else row.suite.items[item].name, "curves": len(members), **told}
+        for item, members in parts
+        if members and (told := _course(members))
+    ]
+
+
+def _course(members: Sequence[Curve]) -> dict[str, list[float]]:
+    """Mean of curves at the steps that all of them cover, and the range of the means of replicates."""
+    first, last = max(one.points[0, 0] for one in members), min(one.points[-1, 0] for one in members)
+    if first > last:
+        return {}
+    steps = np.linspace(first, last, _DRAWN)
+    every = np.array([np.interp(steps, *one.points.T) for one in members])
+    replicates = np.array([one.replicate for one in members])
+    # Tasks weigh the same in every replicate's mean, as in that of all where no replicate lacks one.
+    means = np.array([every[replicates == replicate].mean(0) for replicate in np.unique(replicates)])
+    told = {"mean": every.mean(0), "low": means.min(0), "high": means.max(0)}
+    return {"steps": steps.round().tolist(), **{name: one.round(3).tolist() for name, one in told.items()}}
 
 
 def state_of(curve: np.ndarray) -> str:

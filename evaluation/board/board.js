@@ -60,8 +60,7 @@ let sorted = { column: 3, descending: true };
 
 function chosen() {
   const words = at("search").value.toLowerCase();
-  return rows.filter((row) => (!at("suite").value || row.suite === at("suite").value)
-    && (!at("track").value || row.track === at("track").value) && row.agent.toLowerCase().includes(words));
+  return rows.filter((row) => (!at("track").value || row.track === at("track").value) && row.agent.toLowerCase().includes(words));
 }
 function absent(x) {
   return Number(x === null || x === undefined);
@@ -111,6 +110,56 @@ function drawTrack(track, order) {
   return body;
 }
 const partial = (row) => Number(row.tasks < row.of_tasks || !row.replicates);
+function heated(cell, share) {
+  if (!isNumber(share)) return;
+  cell.style.background = "hsl(" + Math.round(120 * share) + " 55% 78%)";
+  cell.style.color = "#111";
+}
+function mean(values) {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+// Those who were run on whole suites first, and in them the best.
+function rank(list, agent) {
+  const whole = list.filter((row) => row.agent === agent && !partial(row) && isNumber(row.success));
+  return [-whole.length, whole.length ? -mean(whole.map((row) => row.success)) : 0];
+}
+function drawGlance(list) {
+  const top = element("tr");
+  top.append(element("th", "Agent", { scope: "col" }), ...suites.map((suite) => {
+    const cell = element("th", null, { scope: "col" }), button = element("button", suite, { type: "button", "aria-pressed": at("suite").value === suite });
+    button.addEventListener("click", () => {
+      at("suite").value = suite;
+      draw();
+      at("glance").querySelectorAll("th button")[suites.indexOf(suite)].focus();
+    });
+    cell.append(button);
+    return cell;
+  }));
+  const head = element("thead"), bodies = [];
+  head.append(top);
+  for (const track of Object.keys(TRACKS)) {
+    const own = list.filter((row) => row.track === track), names = [...new Set(own.map((row) => row.agent))];
+    if (!names.length) continue;
+    const body = element("tbody"), heading = element("tr", null, { class: "track" });
+    heading.append(element("th", TRACKS[track], { colspan: suites.length + 1, scope: "rowgroup" }));
+    body.append(heading);
+    const ranks = new Map(names.map((name) => [name, rank(own, name)]));
+    names.sort((a, b) => ranks.get(a)[0] - ranks.get(b)[0] || ranks.get(a)[1] - ranks.get(b)[1] || a.localeCompare(b));
+    for (const name of names) {
+      const line = element("tr");
+      line.append(element("th", name, { scope: "row" }));
+      for (const suite of suites) {
+        const row = own.find((one) => one.agent === name && one.suite === suite), cell = element("td", percent(row && row.success));
+        if (row && partial(row)) cell.append(element("span", row.tasks + " of " + row.of_tasks, { class: "interval" }));
+        heated(cell, row && row.success);
+        line.append(cell);
+      }
+      body.append(line);
+    }
+    bodies.push(body);
+  }
+  at("glance").replaceChildren(head, ...bodies);
+}
 function drawHeat(members) {
   const list = [...members].sort((a, b) => partial(a) - partial(b) || absent(a.success) - absent(b.success) || compare(b.success, a.success));
   const tasks = [...new Set(list.flatMap((row) => row.each.map((one) => one.task)))];
@@ -125,7 +174,7 @@ function drawHeat(members) {
       const share = one && one.of ? one.hits / one.of : null;
       const cell = element("td", percent(share), one ? { title: one.hits + " of " + one.of + (isNumber(one.noise) ? "; means of runs differ by " + percent(one.noise) + " from noise alone" : "") } : {});
       if (one) cell.append(interval(one.interval));
-      if (share !== null) { cell.style.background = "hsl(" + Math.round(120 * share) + " 55% 78%)"; cell.style.color = "#111"; }
+      heated(cell, share);
       line.append(cell);
     }
     body.append(line);
@@ -190,6 +239,40 @@ function drawCosts(list) {
   });
   at("scatter").replaceChildren(svg, legend(list));
 }
+function drawCourses(list) {
+  const learners = list.filter((row) => row.courses.length && at("suite").value);
+  const tasks = [...new Set(learners.flatMap((row) => row.courses.map((one) => one.task)))].filter((task) => task !== null);
+  const before = at("course").value;
+  at("course").replaceChildren(element("option", "all tasks", { value: "" }), ...tasks.map((task) => element("option", task, { value: task })));
+  at("course").value = tasks.includes(before) ? before : "";
+  const shown = learners.map((row) => [row, row.courses.find((one) => (one.task || "") === at("course").value)]).filter((pair) => pair[1]);
+  if (!shown.length) {
+    at("courses").replaceChildren(element("p", at("suite").value ? "Nobody above practised in this suite" : "Choose a suite above"));
+    return;
+  }
+  const log = (steps) => Math.log10(Math.max(1, steps));
+  const least = Math.floor(log(Math.min(...shown.map((pair) => pair[1].steps[0])))), most = Math.ceil(log(Math.max(...shown.map((pair) => pair[1].steps.at(-1)))));
+  const x = (power) => 60 + (550 * (power - least)) / Math.max(1, most - least);
+  const ticks = [];
+  for (let power = least; power <= most; power += 1) ticks.push([power, (10 ** power).toLocaleString("en")]);
+  const svg = axes("steps in the environment", ticks, x, up, "Learning curves");
+  const path = (steps, values) => steps.map((step, index) => x(log(step)).toFixed(1) + " " + up(values[index]).toFixed(1)).join("L");
+  for (const [row, course] of shown) {
+    const index = agents.indexOf(row.agent), back = [...course.steps].reverse();
+    const line = drawn("path", { d: "M" + path(course.steps, course.mean), fill: "none", stroke: color(index), "stroke-width": 2, class: "course" });
+    line.append(drawn("title", {}, row.agent + ", " + course.curves + " curves"));
+    svg.append(drawn("path", { d: "M" + path(course.steps, course.low) + "L" + path(back, [...course.high].reverse()) + "Z", fill: color(index), "fill-opacity": 0.15 }),
+      line, marker(index, x(log(course.steps.at(-1))), up(course.mean.at(-1))));
+  }
+  const reference = rows.find((row) => row.agent === "concept agent" && row.source === "concept" && row.suite === at("suite").value);
+  const same = (reference ? reference.each : []).filter((one) => one.of && (at("course").value ? one.task === at("course").value : tasks.includes(one.task)));
+  if (same.length) {
+    const level = mean(same.map((one) => one.hits / one.of)), line = drawn("line", { x1: 60, x2: 610, y1: up(level), y2: up(level), stroke: "currentColor", "stroke-width": 2, "stroke-dasharray": "7 4", class: "level" });
+    line.append(drawn("title", {}, "concept agent: " + percent(level)));
+    svg.append(line);
+  }
+  at("courses").replaceChildren(svg, legend(shown.map((pair) => pair[0])));
+}
 function drawAgainst(list) {
   const one = rows.find((row) => row.agent === at("versus").value && row.suite === at("suite").value);
   const top = element("thead"), line = element("tr"), body = element("tbody");
@@ -223,12 +306,14 @@ function drawDetails(list) {
   }));
 }
 function draw() {
-  const list = chosen();
+  const every = chosen(), list = every.filter((row) => !at("suite").value || row.suite === at("suite").value);
   at("count").textContent = list.length + " of " + rows.length + " rows";
+  drawGlance(every);
   drawTable(list);
   drawHeat(list);
   drawProfiles(list);
   drawCosts(list);
+  drawCourses(list);
   drawAgainst(list);
   drawDetails(list);
 }
@@ -242,6 +327,6 @@ options("track", [...new Set(rows.map((row) => row.track))].sort(), "all tracks"
 options("cost", Object.keys(COSTS), null);
 options("versus", [...agents].sort(), null);
 if (agents.includes("concept agent")) at("versus").value = "concept agent";
-for (const id of ["suite", "track", "search", "cost", "versus"]) at(id).addEventListener("input", draw);
+for (const id of ["suite", "track", "search", "cost", "course", "versus"]) at(id).addEventListener("input", draw);
 at("filters").addEventListener("submit", (event) => event.preventDefault());
 draw();

@@ -107,7 +107,45 @@ def test_the_page_sorts_filters_and_says_nothing_on_the_console(
     driver.find_element("css selector", "#search").send_keys("nobody")
     assert texts(driver, names) == [] and texts(driver, "#count") == ["0 of 3 rows"]
     assert driver.get_log("browser") == []
-    assert len(driver.find_elements("css selector", ".figure > svg")) == 2
+    assert len(driver.find_elements("css selector", ".figure > svg")) == 2, "nobody practised"
+
+
+def test_the_page_shows_all_suites_at_a_glance_and_draws_learning_curves(
+    browser: Any,  # noqa: ANN401
+    records: list[Record],
+    tmp_path: Path,
+) -> None:
+    def practised(record: Record) -> Record:
+        curve = ((1000, 0.0), (9000, 0.5 + 0.1 * record.replicate))
+        return replace(record, curve=curve, given={**record.given, "environment_steps": 10_000})
+
+    part = [renamed(record, name="learner", track="reward") for record in records[:6]]
+    part = [practised(one) for one in part if one.item["action"] == "near"]
+    # The concept agent stands here for somebody who has 6 hits of 12.
+    shown = [renamed(one, name="concept agent", source="concept", track="few-shot") for one in records[:6]]
+    shown = [
+        replace(one, outcomes=tuple(replace(o, success=i == 0) for i, o in enumerate(one.outcomes)))
+        for one in shown
+    ]
+    driver = opened(browser, collected([*records, *part, *shown]), tmp_path / "board.html")
+    lines = "return [...document.querySelectorAll('#glance tbody tr:not(.track)')].map("
+    lines += "(line) => [...line.children].map((cell) => cell.textContent))"
+    told = {name: cell for name, cell in driver.execute_script(lines)}
+    assert set(told) == {"concept agent", "learner", "random", "do nothing"}
+    assert told["concept agent"] == "50.0%" and told["do nothing"] == "0.0%"
+    assert told["learner"].endswith("1 of 3"), "part of a suite says so"
+    assert texts(driver, "#courses .legend li") == [" learner (1 of 3 tasks)"]
+    assert texts(driver, "#course option") == ["all tasks", "particle near"]
+    assert texts(driver, "#courses .level title") == ["concept agent: 50.0%"]
+    ends = "return document.querySelector('#courses .course').getAttribute('d').split('L').at(-1).split(' ')"
+    height = float(driver.execute_script(ends)[1])
+    assert height == pytest.approx(285 - 265 * 0.55, abs=0.1), "the mean of both replicates"
+    driver.execute_script("document.getElementById('suite').value = ''")
+    driver.execute_script("document.getElementById('suite').dispatchEvent(new Event('input'))")
+    assert texts(driver, "#courses p") == ["Choose a suite above"]
+    driver.find_element("css selector", "#glance thead button").click()
+    assert driver.execute_script("return document.getElementById('suite').value") == "smoke"
+    assert texts(driver, "#courses .legend li") and driver.get_log("browser") == []
 
 
 def test_the_page_fits_a_phone(browser: Any, records: list[Record], tmp_path: Path) -> None:  # noqa: ANN401

@@ -13,6 +13,7 @@ from conceptgym.evaluation.comparison import (
     Curve,
     against,
     common,
+    courses,
     learning,
     state_of,
     steps_until,
@@ -81,6 +82,9 @@ def test_tables_say_what_the_page_says(idle: Row) -> None:
     learner = as_agent(idle, "a | <b>", {("near", 0): 2}, curve=tuple(map(tuple, RISING.tolist())))
     text = markdown([entry(row, None, [best, learner]) for row in (learner, best)])
     lines = [line for line in text.splitlines() if line.startswith(("| concept", "| a &"))]
+    assert lines[0] == "| concept agent | reference | 100.0% |", "at a glance"
+    assert lines[1] == "| a &#124; &#60;b&#62; | reference | 16.7% |"
+    lines = lines[2:]
     assert lines[0].startswith(
         "| concept agent | reference | 3 of 3 | 2 | 100.0% | 100.0%, 100.0% to 100.0% |"
     )
@@ -95,6 +99,7 @@ def test_who_was_run_on_a_part_stands_below(idle: Row) -> None:
     part = Row(part.suite, tuple(r for r in part.records if r.item["action"] == "near"))
     whole = as_agent(idle, "whole", {("near", 0): 1})
     text = markdown([entry(row, None, [part, whole]) for row in (part, whole)])
+    assert "| part | reference | 100.0% (1 of 3) |" in text, "at a glance"
     assert text.index("| whole |") < text.index("| part |") and "| 1 of 3 | 2 | 100.0% |" in text
     assert "--task 'particle near'" in entry(part)["command"]
     assert "--task" not in entry(whole)["command"]
@@ -154,3 +159,27 @@ def test_runs_of_different_speed_have_a_median_and_an_interval(idle: Row) -> Non
     assert told["reached"] == 5 and told["judged"] == 6 and told["until"] == 350.0
     low, high = told["until_interval"]
     assert 100.0 <= low <= 200.0 and (high is None or high >= 400.0)
+
+
+def test_drawn_curves_are_means_where_all_have_one(idle: Row) -> None:
+    def curve(record: Record) -> Record:
+        if record.item["action"] == "red":
+            return record
+        first = 100 if record.item["action"] == "near" else 300
+        points = ((first, 0.0), (1100, 0.5 * record.replicate))
+        return replace(record, curve=points, given={**record.given, "environment_steps": 1200})
+
+    row = Row(idle.suite, tuple(curve(record) for record in idle.records))
+    every, *each = courses(row)
+    assert every["task"] is None and every["curves"] == 4
+    assert [one["curves"] for one in each] == [2, 2]
+    assert every["steps"][0] == 300 and every["steps"][-1] == 1100, "where all of them have one"
+    assert every["low"] == [0.0] * len(every["steps"]), "the first replicate learned nothing"
+    assert every["high"][-1] == 0.5 and every["mean"][-1] == 0.25
+    # Of two curves from nothing to a half one began at 100, the other at 300.
+    assert every["high"][0] == pytest.approx((0.5 * 200 / 1000 + 0.0) / 2, abs=1e-3)
+    near = next(one for one in each if one["task"] == "particle near")
+    assert near["steps"][0] == 100 and near["mean"][len(near["mean"]) // 2] == pytest.approx(0.125)
+    assert courses(idle) == []
+    apart = tuple(replace(r, curve=((1200, 1.0), (1300, 1.0))) if r.replicate else r for r in row.records)
+    assert {one["task"] for one in courses(Row(row.suite, apart))} == {"identify red"}, "no steps in common"
