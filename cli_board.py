@@ -239,7 +239,7 @@ def leaderboard_build(
     Args:
         rows: Folder of the rows.
         out: The page.
-        films: Folder of GIFs, one for a row.
+        films: Folder of films, one for a row.
     """
     from .evaluation.leaderboard import build, rows_in
 

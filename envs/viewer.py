@@ -31,7 +31,7 @@ _HOT: Rgb = (235, 120, 60)
 _COLD: Rgb = (120, 190, 215)
 _OVERSAMPLING = 3
 _HEAT_CELLS = 64
-_QUALITY = 60
+_QUALITY = 50
 
 
 def mixed(a: Rgb, b: Rgb, share: float) -> Rgb:

@@ -16,9 +16,9 @@ from .rows import Row, film_path
 from .runner import Cell, lesson_of, slug
 from .verify import check_installed
 
-_WIDEST = 480
+_WIDEST = 420
 _FPS = 8
-_FRAMES = 40
+_FRAMES = 24
 
 
 def typical_task(row: Row) -> int:

@@ -123,7 +123,21 @@ function rank(list, agent) {
   const whole = list.filter((row) => row.agent === agent && !partial(row) && isNumber(row.success));
   return [-whole.length, whole.length ? -mean(whole.map((row) => row.success)) : 0];
 }
+// Tasks that all who were run in a suite have.
+function shared(list, suite) {
+  const [first, ...others] = list.filter((row) => row.suite === suite).map((row) => row.each.filter((one) => one.of).map((one) => one.task));
+  return (first || []).filter((task) => others.every((tasks) => tasks.includes(task)));
+}
+function drawSuccess(cell, row, tasks) {
+  if (!row) return;
+  const own = tasks && row.each.filter((one) => tasks.includes(one.task));
+  const share = own ? (own.length ? mean(own.map((one) => one.hits / one.of)) : null) : row.success;
+  cell.textContent = percent(share);
+  if (own || partial(row)) cell.append(element("span", (own ? own.length : row.tasks) + " of " + row.of_tasks, { class: "interval" }));
+  heated(cell, share);
+}
 function drawGlance(list) {
+  const tasks = new Map(suites.map((suite) => [suite, at("common").checked ? shared(list, suite) : null]));
   const top = element("tr");
   top.append(element("th", "Agent", { scope: "col" }), ...suites.map((suite) => {
     const cell = element("th", null, { scope: "col" }), button = element("button", suite, { type: "button", "aria-pressed": at("suite").value === suite });
@@ -149,9 +163,8 @@ function drawGlance(list) {
       const line = element("tr");
       line.append(element("th", name, { scope: "row" }));
       for (const suite of suites) {
-        const row = own.find((one) => one.agent === name && one.suite === suite), cell = element("td", percent(row && row.success));
-        if (row && partial(row)) cell.append(element("span", row.tasks + " of " + row.of_tasks, { class: "interval" }));
-        heated(cell, row && row.success);
+        const cell = element("td", "–");
+        drawSuccess(cell, own.find((one) => one.agent === name && one.suite === suite), tasks.get(suite));
         line.append(cell);
       }
       body.append(line);
@@ -327,6 +340,6 @@ options("track", [...new Set(rows.map((row) => row.track))].sort(), "all tracks"
 options("cost", Object.keys(COSTS), null);
 options("versus", [...agents].sort(), null);
 if (agents.includes("concept agent")) at("versus").value = "concept agent";
-for (const id of ["suite", "track", "search", "cost", "course", "versus"]) at(id).addEventListener("input", draw);
+for (const id of ["suite", "track", "search", "cost", "course", "versus", "common"]) at(id).addEventListener("input", draw);
 at("filters").addEventListener("submit", (event) => event.preventDefault());
 draw();

@@ -134,6 +134,11 @@ def test_the_page_shows_all_suites_at_a_glance_and_draws_learning_curves(
     assert set(told) == {"concept agent", "learner", "random", "do nothing"}
     assert told["concept agent"] == "50.0%" and told["do nothing"] == "0.0%"
     assert told["learner"].endswith("1 of 3"), "part of a suite says so"
+    driver.find_element("css selector", "#common").click()
+    told = {name: cell for name, cell in driver.execute_script(lines)}
+    assert told["learner"] and all(cell.endswith("1 of 3") for cell in told.values()), "in common"
+    near = sum(o.success for r in records[:6] if r.item["action"] == "near" for o in r.outcomes) / 4
+    assert told["random"] == f"{near:.1%}1 of 3" and told["concept agent"] == "50.0%1 of 3"
     assert texts(driver, "#courses .legend li") == [" learner (1 of 3 tasks)"]
     assert texts(driver, "#course option") == ["all tasks", "particle near"]
     assert texts(driver, "#courses .level title") == ["concept agent: 50.0%"]

@@ -37,7 +37,7 @@ def test_from_evaluation_to_the_page(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main(["leaderboard", "film", *told, "--records", str(records)]) == 0
     assert len(list(films.glob("smoke-v1--*.webp"))) == 2
     frames = film(load_row(rows / "smoke-v1--nearest-replay.json"), records, index=0)
-    assert len(frames) > 10 and max(frames[0].shape) <= 480
+    assert len(frames) > 10 and max(frames[0].shape) <= 420
     assert frames[0].std() > 0 and (frames[0] != frames[-1]).any()
     capsys.readouterr()
     assert main(["leaderboard", "build", *told, "--out", str(page)]) == 0
