@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
 
-.PHONY: demo test browser slow lint types docs bench clean
+.PHONY: demo test browser rliable slow lint types docs bench clean
 
 demo: $(INSTALLED)
 	$(BIN)/conceptgym demo --out out
@@ -15,6 +15,12 @@ test: $(INSTALLED) lint types
 # The board's page is tested in Debian's browser; without it these tests say so and are skipped.
 browser:
 	command -v chromedriver > /dev/null || (apt-get -qq update && apt-get -qq install -y chromium chromium-driver)
+
+# The statistics are tested beside rliable's where it is there: it needs an older pandas than ours.
+rliable: $(INSTALLED)
+	test -x $(VENV)/rliable/bin/python || $(PYTHON) -m venv $(VENV)/rliable
+	$(VENV)/rliable/bin/python -m pip install --quiet --disable-pip-version-check "rliable==1.2.0" "pandas<3"
+	$(BIN)/python -m pytest -q tests/evaluation/test_rliable.py
 
 slow: $(INSTALLED)
 	$(BIN)/python -m pytest -q -m slow
