@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ..agents.baselines.few_shot import features
+from ..agents.baselines.goals import distances, features
 from ..concepts.concept import Concept
 from ..concepts.energy.starts import nearest_solution
 from ..concepts.event import Event
@@ -47,19 +47,9 @@ def random_mask(concept: Concept, shown: Event, scene: Event, rng: np.random.Gen
     return (rank < pick[:, None]) & scene.candidates
 
 
-def _profile(event: Event) -> np.ndarray:
-    """Sorted distances of the attended entities from the marked or the movable ones, (..., 8)."""
-    who = event.marker | event.movable
-    offsets = event.initial[..., :, None, :] - event.initial[..., None, :, :]
-    distance = np.sqrt((offsets**2).sum(-1))
-    pairs = (event.attention > 0.5)[..., :, None] & who[..., None, :]
-    values = np.sort(np.where(pairs, distance, 3.0).reshape(*distance.shape[:-2], -1), axis=-1)
-    return values[..., :8]
-
-
 def nearest_places(concept: Concept, shown: Event, scene: Event, rng: np.random.Generator) -> np.ndarray:
     """Copies, relative to the attended, the ways in the demonstration whose start is most alike."""
-    like = ((_profile(shown) - _profile(scene)[:, None]) ** 2).sum(-1).argmin(1)
+    like = ((distances(shown) - distances(scene)[:, None]) ** 2).sum(-1).argmin(1)
     rows = np.arange(len(like))
     picked = shown.map(lambda array: array[rows, like])
     path = scene.positions.copy()

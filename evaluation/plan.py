@@ -8,7 +8,7 @@ from pathlib import Path
 from .runner import Cell, cells_of
 from .suites import load_suite, suite_names
 
-CHEAP = ("random", "idle", "replay", "oracle", "concept", "goal-average", "conditional")
+CHEAP = ("random", "idle", "replay", "oracle", "concept", "nearest", "goal-average", "conditional")
 """Who is run on every task of every suite."""
 
 TRAINED = (

@@ -29,8 +29,8 @@ from ..planning import Context
 from ..planning.path import expected
 from ..planning_agent import PLANNING, PlanningAgent, planner
 from .feed_forward import FeedForward
-from .few_shot import towards
 from .floors import Act, Reflex
+from .goals import towards
 
 WEIGHTS = Path(__file__).parent / "weights" / "conditional-v1.safetensors"
 """The shipped weights, by ``conceptgym train policy``."""

@@ -13,9 +13,9 @@ from ...concepts.event import Event
 from ...envs.identify import IdentifyWorld
 from ...envs.single import ConceptEnv
 from ..agent import Agent, Given
-from ..demonstrations import EpisodeArrays
 from ..lesson import Lesson, Track
 from ..planning_agent import PLANNING, oracle_agent
+from .canonical import SHOWN, Reading, order_of
 
 Act = Callable[[Mapping[str, np.ndarray], int], np.ndarray]
 """Maps an observation and the number of the step to an action."""
@@ -89,7 +89,7 @@ class Idle:
 
 @dataclass(frozen=True)
 class Replay:
-    """Repeats the actions of the expert's episode whose start is most like the present one.
+    """Repeats the actions of the expert's episode whose start is most like the present one, in order.
 
     Attributes:
         episodes: Episodes that it looks at.
@@ -101,27 +101,27 @@ class Replay:
 
     @property
     def config(self) -> Mapping[str, object]:
-        """The number of episodes, and how a robot's expert plans them."""
-        return {"episodes": self.episodes, "planning": PLANNING}
+        """The number of episodes, how it reads them, and how a robot's expert plans them."""
+        return {"episodes": self.episodes, **SHOWN}
 
     def learn(self, lesson: Lesson) -> Agent:
-        """Looks at the episodes."""
-        known = lesson.episodes(self.episodes)
+        """Looks at the episodes; slots mean nothing, and are sorted as for the other learned baselines."""
+        reading = Reading.of(lesson.make().world)
+        known = [
+            (reading.vector(episode.seen(0), order), reading.sorted(episode.actions, order))
+            for episode in lesson.episodes(self.episodes)
+            for order in [order_of(episode.seen(0))]
+        ]
 
         def begin(env: ConceptEnv, demonstrations: Event | None, seed: int) -> Act:
-            observation = env.world.observe(env.state)
-            now = {name: values[0] for name, values in observation.items()}
-            nearest = min(known, key=lambda episode: _gap(now, episode))
-            last = len(nearest.actions) - 1
-            return lambda observation, step: nearest.actions[min(step, last)]
+            observation = {name: values[0] for name, values in env.world.observe(env.state).items()}
+            order = order_of(observation)
+            now = reading.vector(observation, order)
+            actions = min(known, key=lambda one: float(((now - one[0]) ** 2).sum()))[1]
+            told = reading.restored(actions, order)
+            return lambda observation, step: told[min(step, len(told) - 1)]
 
         return Reflex(begin, Given(episodes=self.episodes))
-
-
-def _gap(observation: Mapping[str, np.ndarray], episode: EpisodeArrays) -> float:
-    """Squared distance of an observation from the first one of an episode."""
-    parts = (((values - episode.observations[name][0]) ** 2).sum() for name, values in observation.items())
-    return float(sum(parts))
 
 
 @dataclass(frozen=True)

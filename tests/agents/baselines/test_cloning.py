@@ -19,8 +19,6 @@ from conceptgym.agents.baselines.cloning import (
     ImplicitCloning,
     squared_cosine,
 )
-from conceptgym.agents.baselines.few_shot import GoalAverage, goal_intention, goals
-from conceptgym.agents.baselines.floors import Replay
 from conceptgym.agents.baselines.supervised import Dataset, PolicyAgent, dataset
 from conceptgym.agents.demonstrations import EpisodeArrays
 from conceptgym.agents.lesson import Lesson, Meter, Metered, recorded_episode
@@ -303,25 +301,6 @@ def test_the_expert_is_copied_where_it_was_seen(contestant: Any, share: float) -
     assert np.mean(gaps) < share * np.mean(sizes), "closer by far than doing nothing"
 
 
-def test_replay_from_a_known_start_is_what_was_shown() -> None:
-    given = lesson()
-    agent = Replay(3).learn(given)
-    seed = given.episodes(1)[0].seed
-    env = ParticleEnv("near")
-    assert enact(env, agent, seed, None).success
-
-
-def test_averaged_goals_are_right_where_the_goal_is_one_place() -> None:
-    env = ParticleEnv("at")
-    agent = GoalAverage().learn(lesson("at"))
-    shown = env.demonstrations(5, 0)
-    assert sum(enact(env, agent, start, shown).success for start in range(500_000, 500_003)) >= 2
-    env.reset(seed=1)
-    event = env.event
-    aim = goals(event, shown)[-1, event.movable]
-    assert np.allclose(aim, event.initial[(event.attention > 0.5)], atol=1e-3)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("contestant", "level"),
@@ -334,17 +313,3 @@ def test_five_hundred_demonstrations_suffice(contestant: Any, level: float) -> N
     env, agent = ParticleEnv("offset"), replace(contestant, settings=settings).learn(lesson("offset"))
     rate = np.mean([enact(env, agent, start, None).success for start in range(500_000, 500_100)])
     assert rate >= level
-
-
-def test_averaged_goals_know_nothing_of_whom_a_task_is_about() -> None:
-    env = make_body("particle", "near", "red")
-    env.reset(seed=1)
-    shown, scene = env.demonstrations(5, 0), env.event
-    other = np.flatnonzero((scene.attention < 0.5) & scene.candidates)[0]
-    lied = scene.replace(attention=(np.arange(len(scene.sizes)) == other).astype(np.float32))
-    aims = []
-    for event in (scene, lied):
-        env.reset(seed=1, options={"scene": event.replace(positions=event.positions[:1])})
-        aims.append(goal_intention(env, shown, 0).targets(event))
-    assert not np.array_equal(scene.attention, lied.attention)
-    assert np.array_equal(aims[0], aims[1])

@@ -1,0 +1,208 @@
+"""Goals without a model, with the concept agent's planner: demonstrated ways are averaged, or copied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from gymnasium.error import DependencyNotInstalled
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from ...concepts.event import Event
+from ...concepts.joint import parted
+from ...envs.identify import IdentifyWorld
+from ...envs.single import ConceptEnv
+from ..agent import Agent, Given
+from ..lesson import Lesson, Track
+from ..mission import Intend, Intention
+from ..planning import ConceptCost
+from ..planning_agent import PLANNING, PlanningAgent
+from .floors import Act, Reflex
+
+_READING = 2
+"""Counts up with what goals are made of, and is part of what results depend on."""
+
+Ways = Callable[[Event, Event], np.ndarray]
+"""Says from a scene and the demonstrations which ways to go relative to the anchor, (T, M, 2)."""
+
+
+@dataclass(frozen=True)
+class GoalAverage:
+    """Averages the demonstrated ways relative to the attended, and plans towards their mean.
+
+    Of a joint concept it averages the goals of the terms, which are shown apart.
+
+    To identify, it attends whoever is most like those attended in the demonstrations, by colour, size
+    and place relative to the marker.
+    """
+
+    name: str = "goal average"
+    track: Track = "few-shot"
+    config: Mapping[str, object] = field(default_factory=lambda: {"planning": PLANNING, "ways": _READING})
+
+    def learn(self, lesson: Lesson) -> Agent:
+        """Keeps the demonstrations for later."""
+        return _contestant(lesson, average_intention)
+
+
+@dataclass(frozen=True)
+class NearestDemonstration:
+    """Copies the ways of the demonstration whose start is most alike, relative to the attended.
+
+    Of a joint concept it copies one of each term, and goes to their mean. To identify, it does what
+    ``GoalAverage`` does.
+    """
+
+    name: str = "nearest demonstration"
+    track: Track = "few-shot"
+    config: Mapping[str, object] = field(default_factory=lambda: {"planning": PLANNING, "ways": _READING})
+
+    def learn(self, lesson: Lesson) -> Agent:
+        """Keeps the demonstrations for later."""
+        return _contestant(lesson, copy_intention)
+
+
+def _contestant(lesson: Lesson, intend: Intend) -> Agent:
+    shown = lesson.demonstrations
+    if isinstance(lesson.make().world, IdentifyWorld):
+        return Reflex(most_alike, Given(demonstrations=0 if shown is None else len(shown.positions)))
+    return PlanningAgent(intend)
+
+
+def anchor(event: Event) -> Float[np.ndarray, "... 2"]:
+    """What ways are relative to, (..., 2).
+
+    The mean place of the attended scenery at first; where only those are attended who move themselves,
+    their mean place at last; and where nobody is, that of everybody at first.
+    """
+    attended = (event.attention > 0.5) & event.present
+    scenery = attended & ~event.movable
+    told = [(scenery, event.initial), (attended, event.final), (event.present, event.initial)]
+    found = np.full(event.initial[..., 0, :].shape, np.nan)
+    for whom, places in told:
+        mean = (places * whom[..., None]).sum(-2) / np.maximum(whom.sum(-1, keepdims=True), 1)
+        found = np.where(np.isnan(found) & whom.any(-1, keepdims=True), mean, found)
+    return found
+
+
+def matched(places: Float[np.ndarray, "m 2"], others: Float[np.ndarray, "k 2"]) -> Int[np.ndarray, " m"]:
+    """Which of the others belongs to each place, (M,), so that the squared distances sum to the least.
+
+    Where there are fewer others, some belong to several.
+
+    Raises:
+        DependencyNotInstalled: SciPy is not there.
+    """
+    try:
+        from scipy.optimize import linear_sum_assignment
+    except ImportError as error:
+        raise DependencyNotInstalled('matching needs SciPy: pip install "conceptgym[board]"') from error
+    pool = np.arange(max(len(places), len(others))) % len(others)
+    gap = ((places[:, None] - others[pool][None]) ** 2).sum(-1)
+    return np.asarray(pool[linear_sum_assignment(gap)[1]])
+
+
+def _ways(one: Event) -> Float[np.ndarray, "t m 2"]:
+    """Ways of those who move in a single demonstration, relative to its anchor."""
+    ways: np.ndarray = one.positions[1:][:, one.movable] - anchor(one)
+    return ways
+
+
+def mean_ways(event: Event, shown: Event) -> Float[np.ndarray, "t m 2"]:
+    """Mean ways of the M movable entities, (T, M, 2), each matched with one of the first demonstration.
+
+    Slots mean nothing: who is meant by whom is told by where they end.
+    """
+    every = [_ways(shown[index]) for index in range(len(shown.positions))]
+    return np.mean([ways[:, matched(every[0][-1], ways[-1])] for ways in every], axis=0)
+
+
+def copied_ways(event: Event, shown: Event) -> Float[np.ndarray, "t m 2"]:
+    """Ways in the demonstration whose start is most alike, (T, M, 2)."""
+    like = ((distances(shown) - distances(event)) ** 2).sum(-1).argmin()
+    return _ways(shown[int(like)])
+
+
+def distances(event: Event) -> Float[np.ndarray, "... 8"]:
+    """The eight smallest distances of the attended from the marked or the movable ones at first, (..., 8).
+
+    3 stands for each that is not there; of entities that are all of this themselves, among themselves.
+    """
+    who = event.marker | event.movable
+    offsets = event.initial[..., :, None, :] - event.initial[..., None, :, :]
+    distance = np.sqrt((offsets**2).sum(-1))
+    pairs = (event.attention > 0.5)[..., :, None] & who[..., None, :]
+    values = np.sort(np.where(pairs, distance, 3.0).reshape(*distance.shape[:-2], -1), axis=-1)
+    return values[..., :8]
+
+
+def goals(event: Event, ways: Float[np.ndarray, "t m 2"]) -> Float[np.ndarray, "t n 2"]:
+    """Where the movable entities of an event ought to be at each time, (T, N, 2), on the shortest ways."""
+    slots, origin = np.flatnonzero(event.movable), anchor(event)
+    aims = np.repeat(event.positions[-1:], len(ways), axis=0).astype(np.float64)
+    aims[:, slots] = origin + ways[:, matched(event.positions[-1, slots] - origin, ways[-1])]
+    return np.clip(aims, -0.95, 0.95)
+
+
+def intention(ways: Ways) -> Intend:
+    """To go certain ways.
+
+    Raises:
+        ValueError: When it is asked without demonstrations.
+    """
+
+    def intend(env: ConceptEnv, demonstrations: Event | None, seed: int) -> Intention:
+        if demonstrations is None:
+            raise ValueError("goals are made of demonstrations, and there are none")
+        event, task, aims = env.event, env.world.task, []
+        for shown in parted(task.action, demonstrations):
+            seen = event
+            if task.asks:  # who is meant is not told here
+                seen = event.replace(attention=attended_alike(event, shown).astype(np.float64))
+            aims.append(goals(seen, ways(seen, shown)))
+        return towards(event, np.mean(aims, axis=0))
+
+    return intend
+
+
+average_intention, copy_intention = intention(mean_ways), intention(copied_ways)
+
+
+def towards(event: Event, aims: Float[np.ndarray, "t n 2"]) -> Intention:
+    """To be where one ought to be at each time, (T, N, 2)."""
+    wanted = torch.as_tensor(aims, dtype=torch.float32)
+    free = torch.as_tensor(event.movable, dtype=torch.float32)
+
+    def value(event: Event) -> Tensor:
+        gap = ((event.positions[:, 1:] - wanted.to(event.positions)) ** 2).sum(-1) * free.to(event.positions)
+        return torch.sqrt(gap.sum((1, 2)) / (free.sum() * gap.shape[1]) + 1e-8)
+
+    def draft(event: Event) -> np.ndarray:
+        return np.concatenate([event.positions[:1], aims])
+
+    return Intention(ConceptCost(value), None, lambda event: aims[-1], draft)
+
+
+def most_alike(env: ConceptEnv, demonstrations: Event | None, seed: int) -> Act:
+    """Attends whoever is most like an attended entity of the demonstrations."""
+    assert demonstrations is not None, "the harness gives them"
+    action = np.where(attended_alike(env.event, demonstrations), 1.0, -1.0).astype(np.float32)
+    return lambda observation, step: action
+
+
+def attended_alike(event: Event, shown: Event) -> Bool[np.ndarray, " n"]:
+    """Whose nearest entity of the demonstrations, by looks and place, is attended there, (N,)."""
+    usable = shown.candidates.reshape(-1)
+    said = (shown.attention > 0.5).reshape(-1)[usable]
+    gap = ((features(event)[:, None] - features(shown).reshape(-1, 6)[usable]) ** 2).sum(-1)
+    mask: np.ndarray = said[gap.argmin(1)] & event.candidates
+    return mask
+
+
+def features(event: Event) -> Float[np.ndarray, "... n 6"]:
+    """Colour, size and place relative to the marker of each entity, (..., N, 6)."""
+    marker = (event.initial * event.marker[..., None]).sum(-2, keepdims=True)
+    return np.concatenate([event.colors, 10 * event.sizes[..., None], event.initial - marker], axis=-1)
