@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
-from .comparison import REFERENCE
+from .comparison import REFERENCE, STATES
 
 _HEADS = (
     "agent", "track", "tasks", "replicates", "success", "IQM, 95%", "better than the concept agent in, 95%",
@@ -120,7 +120,8 @@ def _given(given: dict[str, Any]) -> str:
 
 def _curves(ordered: Sequence[dict[str, Any]]) -> str:
     heads = (
-        "agent", "curves", "flat", "flat at nothing", "moving when cut", "reach the concept agent",
+        "agent", "curves", "flat", "flat at nothing", "moving when cut", "too short to tell",
+        "reach the concept agent",
         "median steps until then, 95%",
     )  # fmt: skip
     lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
@@ -131,7 +132,7 @@ def _curves(ordered: Sequence[dict[str, Any]]) -> str:
         if "judged" in told:
             low, high = told["until_interval"]
             until = f"{_steps(told['until'])}, {_steps(low)} to {_steps(high)}"
-        counts = (str(told[name]) for name in ("curves", "flat", "nothing", "moving"))
+        counts = (str(told[name]) for name in ("curves", *STATES))
         parts = (_plain(one["agent"]), *counts, reached, until)
         lines.append(f"| {' | '.join(parts)} |")
     return "\n".join(lines)

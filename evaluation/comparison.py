@@ -15,6 +15,12 @@ REFERENCE = "concept agent"
 
 _SOURCE = "concept"
 _FLAT, _NOTHING = 0.05, 0.02
+_CLOSE = 0.05
+"""How far below the reference's mean a learner is at its level."""
+
+STATES = ("flat", "nothing", "moving", "short")
+"""What the end of a curve can look like."""
+
 _INDEPENDENT = 50
 """Episodes whose mean a point of a curve is: fewer than a fifth of a curve stands for."""
 
@@ -96,22 +102,32 @@ def curves(row: Row) -> list[Curve]:
     return [curve for _, curve in sorted(found.items(), key=lambda one: one[0])]
 
 
-def courses(row: Row) -> list[dict[str, Any]]:
-    """The learning curves of a row as they are drawn: of all its tasks together, then of each.
+def courses(row: Row, rows: Sequence[Row]) -> list[dict[str, Any] | None]:
+    """The learning curves of a row as they are drawn: of tasks that all learners practised, then of each.
+
+    Args:
+        row: The row.
+        rows: All rows, of which those of its suite are asked what they practised.
 
     Returns:
-        For each: "task", None for all of them; "steps", where every curve has a mean of its own; "mean", and
-        "low" and "high", the least and the largest mean of a replicate; and "curves", how many there are.
-        Nothing where curves have no steps in common.
+        For each: "tasks", their names; "steps", where every curve has a mean of its own; "mean", and "low"
+        and "high", the least and the largest mean of a replicate; and "curves", how many there are. None
+        where curves have no steps, or learners no tasks, in common; nothing where there are no curves.
     """
     found = curves(row)
-    items = sorted({curve.item for curve in found})
-    parts = [(None, found), *((item, [one for one in found if one.item == item]) for item in items)]
-    return [
-        {"task": None if item is None else row.suite.items[item].name, "curves": len(members), **told}
-        for item, members in parts
-        if members and (told := _course(members))
-    ]
+    if not found:
+        return []
+    mine = {curve.item for curve in found}
+    others = [{curve.item for curve in curves(one)} for one in rows if one.suite.digest == row.suite.digest]
+    common = sorted(mine.intersection(*(other for other in others if other)))
+    return [_drawn(row, found, items) for items in (common, *([item] for item in sorted(mine)))]
+
+
+def _drawn(row: Row, found: Sequence[Curve], items: Sequence[int]) -> dict[str, Any] | None:
+    members = [one for one in found if one.item in items]
+    told = _course(members) if members else {}
+    names = [row.suite.items[item].name for item in items]
+    return {"tasks": names, "curves": len(members), **told} if told else None
 
 
 def _course(members: Sequence[Curve]) -> dict[str, list[float]]:
@@ -128,21 +144,30 @@ def _course(members: Sequence[Curve]) -> dict[str, list[float]]:
     return {"steps": steps.round().tolist(), **{name: one.round(3).tolist() for name, one in told.items()}}
 
 
-def state_of(curve: np.ndarray) -> str:
-    """What the end of a curve, (points, 2), looks like: "flat", "nothing" or "moving".
+def state_of(curve: Curve) -> str:
+    """What the end of a curve looks like: "flat", "nothing", "moving" or "short".
 
-    It is flat where its last fifth differs from the fifth before by no more than five points or two standard
-    errors of two means of fifty episodes, whichever is more; and "nothing" where it is flat below 2%.
+    It is flat where its last fifth differs from a fifth before that shares no episode with it by no more than
+    five points or two standard errors, whichever is more; "nothing" where it is flat below 2%; and "short"
+    where there are no such fifths: then nobody can tell.
     """
-    fifth = max(1, len(curve) // 5)
-    if len(curve) < 2 * fifth + 1:
-        return "moving"
-    last, before = curve[-fifth:, 1].mean(), curve[-2 * fifth : -fifth, 1].mean()
-    middle = (last + before) / 2
-    noise = 2 * (2 * middle * (1 - middle) / _INDEPENDENT) ** 0.5
+    steps, success = curve.points.T
+    window, span = _window(curve), (steps[-1] - steps[0]) / 5
+    first = steps[-1] - span
+    late, early = steps >= first, (steps <= first - window) & (steps >= first - window - span)
+    if not early.any() or span <= 0:
+        return "short"
+    last, before = success[late].mean(), success[early].mean()
+    middle, episodes = (last + before) / 2, _INDEPENDENT * (1 + span / window)
+    noise = 2 * (2 * middle * (1 - middle) / episodes) ** 0.5
     if abs(last - before) > max(_FLAT, noise):
         return "moving"
     return "nothing" if middle < _NOTHING else "flat"
+
+
+def _window(curve: Curve) -> float:
+    """Steps of the episodes whose mean a point is: half of them come after the last point."""
+    return float(2 * (curve.steps - curve.points[-1, 0]))
 
 
 def steps_until(curve: Curve, level: float) -> float:
@@ -152,7 +177,7 @@ def steps_until(curve: Curve, level: float) -> float:
     luck. Infinite if it never does.
     """
     steps, success = curve.points.T
-    window = 2 * (curve.steps - steps[-1])
+    window = _window(curve)
     later = np.cumsum(success[::-1])[::-1] / np.arange(len(success), 0, -1)
     there = np.flatnonzero((success >= level) & (later >= level) & (steps[-1] - steps >= window))
     return float(steps[there[0]]) if len(there) else np.inf
@@ -167,18 +192,18 @@ def learning(row: Row, rows: Sequence[Row], rng: np.random.Generator) -> dict[st
         rng: Source of the bootstrap's draws.
 
     Returns:
-        "curves": how many; "flat", "nothing", "moving": how many of them are, see ``state_of``. Where the
-        reference is there: "judged": how many are of tasks at which it succeeds half of the time;
-        "reached": how many of those come to its success there, that is, to the lower end of its 95%
-        interval, and stay; "until": the median of the steps that takes, None if half of them never do;
-        and "until_interval", 95%, by the bootstrap over curves.
+        "curves": how many; "flat", "nothing", "moving", "short": how many of them are, see ``state_of``.
+        Where the reference is there: "judged": how many are of tasks at which it succeeds half of the time;
+        "reached": how many of those come to its success there, to within five points, and stay; "until": the
+        median of the steps that takes, None if half of them never do; and "until_interval", 95%, by the
+        bootstrap over curves.
     """
     found = curves(row)
     if not found:
         return {}
-    states = [state_of(curve.points) for curve in found]
+    states = [state_of(curve) for curve in found]
     told: dict[str, Any] = {"curves": len(found)}
-    told |= {name: states.count(name) for name in ("flat", "nothing", "moving")}
+    told |= {name: states.count(name) for name in STATES}
     known = [one for one in rows if one.suite.digest == row.suite.digest and is_reference(one)]
     if not known:
         return told
@@ -203,13 +228,13 @@ def is_reference(row: Row) -> bool:
 
 
 def _levels(reference: Row, items: Iterable[int]) -> dict[int, float | None]:
-    """Lower ends of the intervals of the reference's success at tasks."""
+    """The reference's success at tasks, less five points: practice is a mean of fifty episodes, too."""
     told: dict[int, float | None] = {}
     for item in items:
         outcomes = [one for seed in reference.whole([item]) for one in reference.cell(item, seed)]
-        hits, of = sum(one.success for one in outcomes), len(outcomes)
+        share = float(np.mean([one.success for one in outcomes])) if outcomes else 0.0
         # Who fails at a task is reached by doing nothing: that says nothing.
-        told[item] = reference.interval(hits, of)[0] if 2 * hits >= of > 0 else None
+        told[item] = share - _CLOSE if share >= 0.5 else None
     return told
 
 

@@ -58,7 +58,7 @@ def entry(row: Row, films: Path | None = None, rows: Sequence[Row] = ()) -> dict
     told = summary(row, np.random.default_rng(_SEED)) | commands(row)
     told["against"] = against(row, rows, np.random.default_rng(_SEED))
     told["curves"] = learning(row, rows, np.random.default_rng(_SEED))
-    told["courses"] = courses(row)
+    told["courses"] = courses(row, rows or [row])
     film = films and film_path(row, films)
     if film and film.is_file() and film.stat().st_size <= _LARGEST_FILM:
         told["film"] = "data:image/webp;base64," + base64.b64encode(film.read_bytes()).decode()

@@ -260,7 +260,11 @@ def _task(row: Row, index: int) -> dict[str, Any]:
     outcomes = [one for replicate in range(len(row.suite.shown)) for one in row.cell(index, replicate)]
     hits, of = sum(one.success for one in outcomes), len(outcomes)
     interval = row.interval(hits, of) if of else (0.0, 1.0)
-    return {"task": row.suite.items[index].name, "hits": hits, "of": of, "interval": interval}
+    runs = [[one.success for one in row.cell(index, seed)] for seed in range(len(row.suite.shown))]
+    return {
+        "task": row.suite.items[index].name, "hits": hits, "of": of, "interval": interval,
+        "runs": [float(np.mean(run)) if run else None for run in runs],
+    }  # fmt: skip
 
 
 def row_path(row: Row, folder: Path) -> Path:

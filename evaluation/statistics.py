@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Float
+from scipy.stats import t as student
 
 Statistic: TypeAlias = Callable[[np.ndarray], np.ndarray]
 """Maps scores, (..., R, M), to numbers, (...)."""
@@ -112,17 +113,17 @@ def resampled(
 def crossed(
     outcomes: Float[np.ndarray, "runs tasks starts"], count: int, rng: np.random.Generator
 ) -> Float[np.ndarray, "count runs tasks"]:
-    """Means of runs and of starts that are both drawn with replacement, for each task on its own.
+    """Means of runs and of starts that are both drawn with replacement, the same ones for all tasks.
 
-    Runs that share their starts are no independent samples of a task: A. B. Owen, The pigeonhole bootstrap,
-    Annals of Applied Statistics 1 (2007), which also says that it is conservative: what is noise of single
-    episodes counts up to three times.
+    Runs that share their starts are no independent samples of a task, nor are tasks that share the seeds of
+    their runs and starts: A. B. Owen, The pigeonhole bootstrap, Annals of Applied Statistics 1 (2007), which
+    also says that it is conservative: what is noise of single episodes counts up to three times.
     """
-    runs, tasks, starts = outcomes.shape
-    weights = rng.multinomial(starts, np.full(starts, 1 / starts), size=(count, tasks)) / starts
-    means = np.einsum("rms,cms->crm", outcomes, weights)
-    rows = rng.integers(runs, size=(count, runs, tasks))
-    return np.take_along_axis(means, rows, axis=1)
+    runs, _, starts = outcomes.shape
+    weights = rng.multinomial(starts, np.full(starts, 1 / starts), size=count) / starts
+    means = np.einsum("rms,cs->crm", outcomes, weights)
+    rows = rng.integers(runs, size=(count, runs))
+    return means[np.arange(count)[:, None], rows]
 
 
 def bootstrap_interval(
@@ -133,10 +134,11 @@ def bootstrap_interval(
     count: int = 2000,
     confidence: float = 0.95,
 ) -> tuple[float, float]:
-    """Percentile interval of a statistic over the stratified bootstrap.
+    """Percentile interval of a statistic over a bootstrap.
 
     Args:
-        scores: (R, M), or (R, M, S).
+        scores: (R, M), for the stratified bootstrap over runs, see ``resampled``; or (R, M, S), for that over
+            runs and starts, see ``crossed``.
         statistic: For instance ``interquartile_mean``.
         rng: Source of the draws.
         count: Number of draws.
@@ -181,7 +183,7 @@ def paired_improvement(
     Args:
         ours: (R, M).
         theirs: (R, M): row by row from the same seeds.
-        rng: Source of the bootstrap's draws, which keep the pairs together.
+        rng: Source of the bootstrap's draws of runs, which keep pairs, and all tasks of a run, together.
         count: Number of draws.
 
     Raises:
@@ -191,7 +193,7 @@ def paired_improvement(
     if one.shape != other.shape:
         raise ValueError(f"scores of shapes {one.shape} and {other.shape} are no pairs")
     wins = (one > other) + 0.5 * (one == other)
-    return float(wins.mean()), bootstrap_interval(wins, mean, rng, count=count)
+    return float(wins.mean()), bootstrap_interval(wins.mean(1, keepdims=True), mean, rng, count=count)
 
 
 def profile(scores: np.ndarray, thresholds: Float[np.ndarray, " points"]) -> Float[np.ndarray, " points"]:
@@ -199,16 +201,19 @@ def profile(scores: np.ndarray, thresholds: Float[np.ndarray, " points"]) -> Flo
     return (checked(scores)[None] > np.asarray(thresholds)[:, None, None]).mean((1, 2))
 
 
-def noise_floor(scores: np.ndarray, z: float = 1.959964) -> Float[np.ndarray, " tasks"]:
+def noise_floor(scores: np.ndarray, confidence: float = 0.95) -> Float[np.ndarray, " tasks"]:
     """Smallest difference of two means of R runs each that is no noise, for each task.
 
-    It is z times the standard error of the difference, with the runs' own standard deviation s:
-    z s sqrt(2 / R).
+    It is Student's t sqrt(2 / R) s, with the runs' own standard deviation s: what the difference of two equal
+    agents' means exceeds as rarely as is said.
 
     Raises:
         ValueError: There are less than two runs; or see ``checked``.
     """
     array = checked(scores)
-    if len(array) < 2:
+    runs = len(array)
+    if runs < 2:
         raise ValueError("noise is the scatter between runs: expected two at least")
-    return z * array.std(0, ddof=1) * (2 / len(array)) ** 0.5
+    # Of this agent's runs alone: the other's scatter is not known here.
+    quantile = float(student.ppf(0.5 + confidence / 2, runs - 1))
+    return quantile * array.std(0, ddof=1) * (2 / runs) ** 0.5

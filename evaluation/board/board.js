@@ -42,8 +42,8 @@ const COLUMNS = [
   { name: "Env steps", value: given("environment_steps"), show: count, title: "Steps in the test environment while learning" },
   { name: "Model steps", value: given("model_steps"), show: count, title: "Steps of a model, in an episode" },
   { name: "Pre-training", value: given("pretraining_steps"), show: count, title: "Updates before the agent met the task" },
-  { name: "To reach concept agent", value: (row) => (isNumber(row.curves.reached) ? (isNumber(row.curves.until) ? row.curves.until : 1e300) : null), show: (x, row) => (isNumber(row.curves.reached) ? (isNumber(row.curves.until) ? count(x) : "never") + " (" + row.curves.reached + " of " + row.curves.judged + ")" : "–"), title: "Median steps of practice until the concept agent's success, to within its interval, and how many runs came there" },
-  { name: "Flat curves", value: (row) => row.curves.flat, show: (x, row) => (isNumber(x) ? x + " of " + row.curves.curves + ", " + row.curves.nothing + " at nothing" : "–"), title: "Learning curves whose last fifth differs from the fifth before by no more than five points or noise; the others were cut while they moved" },
+  { name: "To reach concept agent", value: (row) => (isNumber(row.curves.reached) ? (isNumber(row.curves.until) ? row.curves.until : 1e300) : null), show: (x, row) => (isNumber(row.curves.reached) ? (isNumber(row.curves.until) ? count(x) : "never") + " (" + row.curves.reached + " of " + row.curves.judged + ")" : "–"), title: "Median steps of practice until the concept agent's success, to within five points, and how many runs came there" },
+  { name: "Flat curves", value: (row) => row.curves.flat, show: (x, row) => (isNumber(x) ? x + " of " + row.curves.curves + ", " + row.curves.nothing + " at nothing, " + row.curves.moving + " moving, " + row.curves.short + " too short" : "–"), title: "Learning curves whose last fifth differs from an earlier one by no more than five points or noise; those that moved were cut; too short are those without two fifths that share no episode" },
   { name: "Learning s", value: (row) => row.learning, show: count, title: "Mean seconds of learning a task once" },
   { name: "Replicates", value: (row) => row.replicates, show: count },
   { name: "Tasks", value: (row) => row.tasks, show: (x, row) => x + " of " + row.of_tasks },
@@ -118,26 +118,31 @@ function heated(cell, share) {
 function mean(values) {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
-// Those who were run on whole suites first, and in them the best.
-function rank(list, agent) {
-  const whole = list.filter((row) => row.agent === agent && !partial(row) && isNumber(row.success));
-  return [-whole.length, whole.length ? -mean(whole.map((row) => row.success)) : 0];
-}
-// Tasks that all who were run in a suite have.
+// What all who were run in a suite have: tasks, and the replicates in which all have all of these.
 function shared(list, suite) {
-  const [first, ...others] = list.filter((row) => row.suite === suite).map((row) => row.each.filter((one) => one.of).map((one) => one.task));
-  return (first || []).filter((task) => others.every((tasks) => tasks.includes(task)));
+  const members = list.filter((row) => row.suite === suite);
+  const names = members.map((row) => row.each.filter((one) => one.of).map((one) => one.task));
+  const tasks = (names[0] || []).filter((task) => names.every((other) => other.includes(task)));
+  const runs = members.flatMap((row) => row.each.filter((one) => tasks.includes(one.task)).map((one) => one.runs));
+  const seeds = (runs[0] || []).map((run, seed) => seed).filter((seed) => runs.every((run) => isNumber(run[seed])));
+  return { tasks, seeds };
 }
-function drawSuccess(cell, row, tasks) {
-  if (!row) return;
-  const own = tasks && row.each.filter((one) => tasks.includes(one.task));
-  const share = own ? (own.length ? mean(own.map((one) => one.hits / one.of)) : null) : row.success;
-  cell.textContent = percent(share);
-  if (own || partial(row)) cell.append(element("span", (own ? own.length : row.tasks) + " of " + row.of_tasks, { class: "interval" }));
-  heated(cell, share);
+// Success of a row, on everything or on what all have, and of how many tasks.
+function success(row, common) {
+  if (!common) return { share: row.success, tasks: row.tasks };
+  const own = row.each.filter((one) => common.tasks.includes(one.task));
+  const shares = own.flatMap((one) => common.seeds.map((seed) => one.runs[seed]));
+  return { share: shares.length ? mean(shares) : null, tasks: own.length };
+}
+// Those who have a number in most suites first, the whole ones before those of a part; and of them the best.
+function rank(own, shown, name) {
+  const found = own.filter((row) => row.agent === name && isNumber(shown.get(row).share));
+  const whole = at("common").checked ? found : found.filter((row) => !partial(row));
+  return [-whole.length, whole.length ? -mean(whole.map((row) => shown.get(row).share)) : 0];
 }
 function drawGlance(list) {
-  const tasks = new Map(suites.map((suite) => [suite, at("common").checked ? shared(list, suite) : null]));
+  const common = new Map(suites.map((suite) => [suite, at("common").checked ? shared(list, suite) : null]));
+  const shown = new Map(list.map((row) => [row, success(row, common.get(row.suite))]));
   const top = element("tr");
   top.append(element("th", "Agent", { scope: "col" }), ...suites.map((suite) => {
     const cell = element("th", null, { scope: "col" }), button = element("button", suite, { type: "button", "aria-pressed": at("suite").value === suite });
@@ -157,14 +162,20 @@ function drawGlance(list) {
     const body = element("tbody"), heading = element("tr", null, { class: "track" });
     heading.append(element("th", TRACKS[track], { colspan: suites.length + 1, scope: "rowgroup" }));
     body.append(heading);
-    const ranks = new Map(names.map((name) => [name, rank(own, name)]));
+    const ranks = new Map(names.map((name) => [name, rank(own, shown, name)]));
     names.sort((a, b) => ranks.get(a)[0] - ranks.get(b)[0] || ranks.get(a)[1] - ranks.get(b)[1] || a.localeCompare(b));
     for (const name of names) {
       const line = element("tr");
       line.append(element("th", name, { scope: "row" }));
       for (const suite of suites) {
         const cell = element("td", "–");
-        drawSuccess(cell, own.find((one) => one.agent === name && one.suite === suite), tasks.get(suite));
+        const row = own.find((one) => one.agent === name && one.suite === suite);
+        if (row) {
+          const { share, tasks } = shown.get(row);
+          cell.textContent = percent(share);
+          if (at("common").checked || partial(row)) cell.append(element("span", tasks + " of " + row.of_tasks, { class: "interval" }));
+          heated(cell, share);
+        }
         line.append(cell);
       }
       body.append(line);
@@ -185,7 +196,7 @@ function drawHeat(members) {
     for (const row of list) {
       const one = row.each.find((each) => each.task === task);
       const share = one && one.of ? one.hits / one.of : null;
-      const cell = element("td", percent(share), one ? { title: one.hits + " of " + one.of + (isNumber(one.noise) ? "; means of runs differ by " + percent(one.noise) + " from noise alone" : "") } : {});
+      const cell = element("td", percent(share), one ? { title: one.hits + " of " + one.of + (one.noise > 0 ? "; means of runs differ by " + percent(one.noise) + " from noise alone" : "") } : {});
       if (one) cell.append(interval(one.interval));
       heated(cell, share);
       line.append(cell);
@@ -254,20 +265,23 @@ function drawCosts(list) {
 }
 function drawCourses(list) {
   const learners = list.filter((row) => row.courses.length && at("suite").value);
-  const tasks = [...new Set(learners.flatMap((row) => row.courses.map((one) => one.task)))].filter((task) => task !== null);
+  const tasks = [...new Set(learners.flatMap((row) => row.courses.slice(1).flatMap((one) => (one ? one.tasks : []))))];
   const before = at("course").value;
-  at("course").replaceChildren(element("option", "all tasks", { value: "" }), ...tasks.map((task) => element("option", task, { value: task })));
+  at("course").replaceChildren(element("option", "all that everybody practised", { value: "" }), ...tasks.map((task) => element("option", task, { value: task })));
   at("course").value = tasks.includes(before) ? before : "";
-  const shown = learners.map((row) => [row, row.courses.find((one) => (one.task || "") === at("course").value)]).filter((pair) => pair[1]);
+  const one = at("course").value;
+  const shown = learners.map((row) => [row, one ? row.courses.slice(1).find((course) => course && course.tasks[0] === one) : row.courses[0]]).filter((pair) => pair[1]);
   if (!shown.length) {
     at("courses").replaceChildren(element("p", at("suite").value ? "Nobody above practised in this suite" : "Choose a suite above"));
     return;
   }
   const log = (steps) => Math.log10(Math.max(1, steps));
-  const least = Math.floor(log(Math.min(...shown.map((pair) => pair[1].steps[0])))), most = Math.ceil(log(Math.max(...shown.map((pair) => pair[1].steps.at(-1)))));
-  const x = (power) => 60 + (550 * (power - least)) / Math.max(1, most - least);
+  const least = log(Math.min(...shown.map((pair) => pair[1].steps[0]))), most = log(Math.max(...shown.map((pair) => pair[1].steps.at(-1))));
+  const x = (power) => 60 + (550 * (power - least)) / Math.max(0.1, most - least);
   const ticks = [];
-  for (let power = least; power <= most; power += 1) ticks.push([power, (10 ** power).toLocaleString("en")]);
+  for (let power = Math.floor(least); power <= most; power += 1) {
+    for (const digit of [1, 2, 5]) if (log(digit * 10 ** power) >= least - 0.02 && log(digit * 10 ** power) <= most + 0.02) ticks.push([log(digit * 10 ** power), (digit * 10 ** power).toLocaleString("en")]);
+  }
   const svg = axes("steps in the environment", ticks, x, up, "Learning curves");
   const path = (steps, values) => steps.map((step, index) => x(log(step)).toFixed(1) + " " + up(values[index]).toFixed(1)).join("L");
   for (const [row, course] of shown) {
@@ -278,9 +292,9 @@ function drawCourses(list) {
       line, marker(index, x(log(course.steps.at(-1))), up(course.mean.at(-1))));
   }
   const reference = rows.find((row) => row.agent === "concept agent" && row.source === "concept" && row.suite === at("suite").value);
-  const same = (reference ? reference.each : []).filter((one) => one.of && (at("course").value ? one.task === at("course").value : tasks.includes(one.task)));
+  const same = (reference ? reference.each : []).filter((each) => each.of && shown[0][1].tasks.includes(each.task));
   if (same.length) {
-    const level = mean(same.map((one) => one.hits / one.of)), line = drawn("line", { x1: 60, x2: 610, y1: up(level), y2: up(level), stroke: "currentColor", "stroke-width": 2, "stroke-dasharray": "7 4", class: "level" });
+    const level = mean(same.map((each) => each.hits / each.of)), line = drawn("line", { x1: 60, x2: 610, y1: up(level), y2: up(level), stroke: "currentColor", "stroke-width": 2, "stroke-dasharray": "7 4", class: "level" });
     line.append(drawn("title", {}, "concept agent: " + percent(level)));
     svg.append(line);
   }

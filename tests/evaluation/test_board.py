@@ -140,7 +140,7 @@ def test_the_page_shows_all_suites_at_a_glance_and_draws_learning_curves(
     near = sum(o.success for r in records[:6] if r.item["action"] == "near" for o in r.outcomes) / 4
     assert told["random"] == f"{near:.1%}1 of 3" and told["concept agent"] == "50.0%1 of 3"
     assert texts(driver, "#courses .legend li") == [" learner (1 of 3 tasks)"]
-    assert texts(driver, "#course option") == ["all tasks", "particle near"]
+    assert texts(driver, "#course option") == ["all that everybody practised", "particle near"]
     assert texts(driver, "#courses .level title") == ["concept agent: 50.0%"]
     ends = "return document.querySelector('#courses .course').getAttribute('d').split('L').at(-1).split(' ')"
     height = float(driver.execute_script(ends)[1])

@@ -69,16 +69,30 @@ def test_starts_that_all_runs_share_are_drawn_again_too() -> None:
     copies = np.repeat(rng.uniform(size=(1, 4, 10)) < 0.6, 5, axis=0).astype(float)
     assert bootstrap_interval(copies.mean(2), mean, rng) == pytest.approx((copies.mean(),) * 2)
     low, high = bootstrap_interval(copies, mean, rng, count=4000)
-    share = copies[0].mean(1)
-    assert high - low == pytest.approx(2 * 1.96 * np.sqrt((share * (1 - share) / 10).mean() / 4), rel=0.1)
+    by_start = copies[0].mean(0)  # tasks share the starts, too
+    assert high - low == pytest.approx(2 * 1.96 * by_start.std() / np.sqrt(10), rel=0.1)
     # Runs that succeed or fail as a whole have no scatter between starts, and all of it between runs.
     whole = np.repeat((rng.uniform(size=(5, 4, 1)) < 0.6).astype(float), 10, axis=2)
-    assert bootstrap_interval(whole, mean, np.random.default_rng(0), count=4000) == pytest.approx(
-        bootstrap_interval(whole.mean(2), mean, np.random.default_rng(1), count=4000), abs=0.06
-    )
+    low, high = bootstrap_interval(whole, mean, np.random.default_rng(0), count=4000)
+    by_run = whole.mean((1, 2))
+    assert high - low == pytest.approx(2 * 1.96 * by_run.std() / np.sqrt(5), rel=0.25)
     one = crossed(np.arange(12.0).reshape(2, 2, 3), 500, rng)
     assert one.shape == (500, 2, 2) and 0 <= one[..., 0].min() and one[..., 0].max() <= 8
     assert one[..., 1].min() >= 3 and one.mean((0, 1)) == pytest.approx([4.0, 7.0], abs=0.2)
+    assert np.allclose(one[..., 1] - one[..., 0], 3), "all tasks of a draw have the same runs and starts"
+
+
+def test_a_seed_that_spoils_all_tasks_makes_the_interval_wide() -> None:
+    """One run of ten fails everywhere: as if there were one task, and not forty."""
+    outcomes = np.ones((10, 40, 10))
+    outcomes[3] = 0.0
+    low, high = bootstrap_interval(outcomes, mean, np.random.default_rng(0), count=4000)
+    assert (low, high) == pytest.approx((0.7, 1.0))
+    apart = bootstrap_interval(outcomes.mean(2), mean, np.random.default_rng(0), count=4000)
+    assert apart[1] - apart[0] < 0.1, "drawn apart, tasks hide it"
+    ours, theirs = outcomes.mean(2), np.full((10, 40), 0.5)
+    share, interval = paired_improvement(ours, theirs, np.random.default_rng(0), count=4000)
+    assert share == pytest.approx(0.9) and interval == pytest.approx((0.7, 1.0))
 
 
 def test_the_design_effect_is_one_for_independent_episodes_and_the_runs_for_copies() -> None:
@@ -121,8 +135,10 @@ def test_profiles_fall_from_one_to_nothing() -> None:
 
 def test_the_noise_floor_is_what_equal_agents_rarely_exceed() -> None:
     rng = np.random.default_rng(0)
-    rows = rng.normal(0.0, 0.3, (5, 4000))
-    assert np.sqrt((noise_floor(rows) ** 2).mean()) == pytest.approx(1.96 * 0.3 * np.sqrt(2 / 5), rel=0.03)
+    rows, others = rng.normal(0.0, 0.3, (2, 5, 20_000))
+    floor = noise_floor(rows)
+    assert np.sqrt((floor**2).mean()) == pytest.approx(2.776 * 0.3 * np.sqrt(2 / 5), rel=0.03)
+    assert (np.abs(rows.mean(0) - others.mean(0)) > floor).mean() == pytest.approx(0.05, abs=0.03)
     assert noise_floor(np.array([[0.5], [0.5]])) == 0.0
 
 
