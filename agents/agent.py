@@ -20,9 +20,10 @@ class Given:
         demonstrations: Demonstrations of the task, as events of the particle world.
         reward: Whether it was told the reward, or the true error.
         environment_steps: Steps in the test environment before the evaluation.
-        model_steps: Steps of a model, while it acted.
+        model_steps: Steps of a model, while it acted; planners here have the environment's own.
         episodes: Demonstrations in actions: an expert's episodes in the test environment.
         pretraining_steps: Updates of what it had learned before it met the task.
+        goal: Whether it is told a solution of each scene, also while it acts.
     """
 
     demonstrations: int = 0
@@ -31,6 +32,7 @@ class Given:
     model_steps: int = 0
     episodes: int = 0
     pretraining_steps: int = 0
+    goal: bool = False
 
 
 @runtime_checkable

@@ -25,6 +25,10 @@ _FIRST_LESSON = 3_000_000
 """Seed of the first start of a lesson; those of an evaluation are below."""
 
 
+RESERVED = range(1_000_000, 2_000_000)
+"""Seeds of the starts of evaluations: nobody practises from them."""
+
+
 @dataclass
 class Meter:
     """Counts what a lesson took.
@@ -70,7 +74,14 @@ class Metered(gym.Wrapper[Any, Any, Any, Any]):
         return observation, reward, terminated, truncated, info
 
     def reset(self, **arguments: Any) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401
-        """Begins an episode."""
+        """Begins an episode.
+
+        Raises:
+            ValueError: The seed is that of a start from which agents are evaluated.
+        """
+        if arguments.get("seed") in RESERVED:
+            told = f"{RESERVED.start:,} to {RESERVED.stop - 1:,} are those of evaluations"
+            raise ValueError(f"seed is {arguments['seed']}: starts from {told}, practise from others")
         observation, info = super().reset(**arguments)
         return observation, {} if self.blind else info
 

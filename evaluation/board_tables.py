@@ -22,7 +22,7 @@ everywhere have 50%; its 95% interval; and both means there, the agent's first. 
 practice, with whatever noise an agent practises with, means of fifty episodes."""
 _SHORT = {
     "demonstrations": "demonstrations", "episodes": "expert's episodes", "environment_steps": "steps",
-    "model_steps": "model steps an episode", "pretraining_steps": "updates before",
+    "model_steps": "steps of the exact model an episode", "pretraining_steps": "updates before",
 }  # fmt: skip
 
 
@@ -115,7 +115,8 @@ def _beside(one: dict[str, Any]) -> str:
 
 def _given(given: dict[str, Any]) -> str:
     parts = [f"{given[name]:,} {short}" for name, short in _SHORT.items() if given.get(name)]
-    return ", ".join([*parts, "the reward"] if given.get("reward") else parts) or "nothing"
+    told = {"reward": "the reward", "goal": "a solution of each scene"}
+    return ", ".join([*parts, *(words for name, words in told.items() if given.get(name))]) or "nothing"
 
 
 def _curves(ordered: Sequence[dict[str, Any]]) -> str:

@@ -147,6 +147,7 @@ def from_json(value: object) -> Record:
     check(value)
     told: dict[str, Any] = dict(value)  # type: ignore[call-overload]
     outcomes = tuple(Outcome(**outcome) for outcome in told.pop("outcomes"))
+    told["given"] = {"goal": False, **told["given"]}  # older records do not say it
     told["curve"] = tuple((steps, success) for steps, success in told["curve"])
     return Record(**told, outcomes=outcomes)
 

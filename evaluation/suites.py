@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from ..agents.lesson import RESERVED
 from ..concepts.catalogue import CATALOGUE
 from ..concepts.files import written_atomically
 from ..concepts.task import pairs
@@ -24,7 +25,7 @@ from .bodies import BODIES, make_body
 FOLDER = Path(__file__).parent / "frozen"
 FORMAT = 1
 
-_FIRST_START, _FIRST_SHOWN = 1_000_000, 2_000_000
+_FIRST_START, _FIRST_SHOWN = RESERVED.start, 2_000_000
 _CHECKED = 2
 """Starts and demonstrations whose content a task's hash covers."""
 

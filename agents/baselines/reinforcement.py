@@ -163,7 +163,8 @@ class Reinforcement:
             return practised(model, settings.steps, lesson.seed, won=_succeeded(practice))
 
         curve = kept(model, lesson.folder, practise)
-        given = Given(reward=True, environment_steps=settings.steps, episodes=settings.episodes)
+        told = {"reward": True, "goal": settings.goal}
+        given = Given(environment_steps=settings.steps, episodes=settings.episodes, **told)
         return policy_of(model, given, curve, settings.goal)
 
 

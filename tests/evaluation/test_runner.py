@@ -16,7 +16,7 @@ from conceptgym.agents import roster
 from conceptgym.agents.agent import Agent
 from conceptgym.agents.baselines.floors import Idle
 from conceptgym.agents.baselines.reinforcement import td3
-from conceptgym.agents.lesson import Contestant, Lesson, Track, expert_action, recorded_episode
+from conceptgym.agents.lesson import RESERVED, Contestant, Lesson, Track, expert_action, recorded_episode
 from conceptgym.cli import main
 from conceptgym.evaluation.bodies import BODIES, make_body
 from conceptgym.evaluation.records import RecordError, check, load_record, to_json
@@ -205,6 +205,17 @@ def test_steps_and_episodes_are_charged_by_the_harness() -> None:
     shown = lesson.episodes(2)
     assert lesson.meter.episodes == 2 and shown[0].seed != shown[1].seed
     assert shown[0].rewards.sum() > 5, "the expert brings it about"
+
+
+def test_nobody_practises_from_the_starts_of_an_evaluation(smoke: Suite) -> None:
+    lesson = Lesson(lambda: make_body("particle", "near"), None, 0)
+    for seed in (smoke.starts[0], 1_999_999):
+        with pytest.raises(ValueError, match=r"1,000,000 to 1,999,999 are those of evaluations"):
+            lesson.env().reset(seed=seed)
+    lesson.env().reset(seed=2_000_000)
+    for name in suite_names():
+        suite = load_suite(name)
+        assert set(suite.starts) <= set(RESERVED) and not set(suite.shown) & set(RESERVED)
 
 
 def test_who_is_shown_a_task_is_not_told_how_well_it_goes() -> None:

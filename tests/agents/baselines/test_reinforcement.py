@@ -44,6 +44,7 @@ def test_steps_are_charged_and_what_was_learned_is_found_again(
     agent = contestant.learn(first)
     assert first.meter.steps == settings.steps == agent.given.environment_steps
     assert first.meter.episodes == settings.episodes and first.meter.rewarded
+    assert agent.given.goal == settings.goal, "who is told a solution of each scene says so"
     again = lesson(tmp_path)
     other = contestant.learn(again)
     assert again.meter.steps == 0 and other.given == agent.given
