@@ -79,9 +79,12 @@ class Metered(gym.Wrapper[Any, Any, Any, Any]):
         Raises:
             ValueError: The seed is that of a start from which agents are evaluated.
         """
-        if arguments.get("seed") in RESERVED:
+        seed = arguments.get("seed")
+        if (
+            seed is not None and int(seed) in RESERVED
+        ):  # a range goes through all of itself for what is no int
             told = f"{RESERVED.start:,} to {RESERVED.stop - 1:,} are those of evaluations"
-            raise ValueError(f"seed is {arguments['seed']}: starts from {told}, practise from others")
+            raise ValueError(f"seed is {seed}: starts from {told}, practise from others")
         observation, info = super().reset(**arguments)
         return observation, {} if self.blind else info
 
