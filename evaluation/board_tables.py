@@ -15,11 +15,11 @@ _HEADS = (
 _MARKUP = "\\|<>&[]`*_"
 _TRACKS = ("reference", "few-shot", "reward")
 _ABOUT = """Who was run on a part of the tasks stands below those who were run on all. A task counts where
-every start of every replicate is there. Intervals are 95%, over replicates and starts drawn again; one
-replicate has none. The comparison with the concept agent is on the tasks and replicates that both have: the
-share of pairs from the same seeds in which an agent's success is higher, ties one half, so that two who fail
-everywhere have 50%; its 95% interval; and both means there, the agent's first. Learning curves are of
-practice, with whatever noise an agent practises with, means of fifty episodes."""
+every start of every replicate is there. Intervals of interquartile means (IQM) are 95%, by the stratified
+bootstrap over replicates; one replicate has none. The comparison with the concept agent is on the tasks and
+replicates that both have: the share of pairs from the same seeds in which an agent's success is higher, ties
+one half, so that two who fail everywhere have 50%; its 95% interval; and both means there, the agent's first.
+Learning curves are of practice, with whatever noise an agent practises with, means of fifty episodes."""
 _SHORT = {
     "demonstrations": "demonstrations", "episodes": "expert's episodes", "environment_steps": "steps",
     "model_steps": "steps of the exact model an episode", "pretraining_steps": "updates before",

@@ -158,10 +158,8 @@ def state_of(curve: Curve) -> str:
     if not early.any() or span <= 0:
         return "short"
     last, before = success[late].mean(), success[early].mean()
-    middle, episodes = (
-        min(1.0, (last + before) / 2),
-        _INDEPENDENT * (1 + span / window),
-    )  # means of ones may exceed it
+    middle = min(1.0, (last + before) / 2)  # means of ones may exceed it
+    episodes = _INDEPENDENT * (1 + span / window)
     noise = 2 * (2 * middle * (1 - middle) / episodes) ** 0.5
     if abs(last - before) > max(_FLAT, noise):
         return "moving"

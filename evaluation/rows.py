@@ -211,7 +211,7 @@ def summary(row: Row, rng: np.random.Generator) -> dict[str, Any]:
         told["profile"] = profile(rates, np.linspace(0, 1, _POINTS) - _CLOSE).tolist()
     if len(scores) > 1:
         told["mean_interval"] = bootstrap_interval(scores, mean, rng)
-        told["iqm_interval"] = bootstrap_interval(scores, interquartile_mean, rng)
+        told["iqm_interval"] = bootstrap_interval(rates, interquartile_mean, rng)
         for one, noise in zip(told["each"], noise_floor(rates).tolist(), strict=True):
             one["noise"] = noise
     return told

@@ -30,46 +30,39 @@ Ways = Callable[[Event, Event], np.ndarray]
 
 
 @dataclass(frozen=True)
-class GoalAverage:
-    """Averages the demonstrated ways relative to the attended, and plans towards their mean.
+class GoalContestant:
+    """Makes goals of the demonstrations, and plans towards them.
 
-    Of a joint concept it averages the goals of the terms, which are shown apart.
+    Of a joint concept the terms are shown apart, and it goes to the mean of their goals. To identify, it
+    attends whoever is most like those attended in the demonstrations, by colour, size and place relative to
+    the marker.
 
-    To identify, it attends whoever is most like those attended in the demonstrations, by colour, size
-    and place relative to the marker.
+    Attributes:
+        intend: What it wants in an episode.
+        name: As it stands on the board.
     """
 
-    name: str = "goal average"
+    intend: Intend
+    name: str
     track: Track = "few-shot"
     config: Mapping[str, object] = field(default_factory=lambda: {"planning": PLANNING, "ways": _READING})
 
     def learn(self, lesson: Lesson) -> Agent:
         """Keeps the demonstrations for later."""
-        return _contestant(lesson, average_intention)
+        shown = lesson.demonstrations
+        if isinstance(lesson.make().world, IdentifyWorld):
+            return Reflex(most_alike, Given(demonstrations=0 if shown is None else len(shown.positions)))
+        return PlanningAgent(self.intend)
 
 
-@dataclass(frozen=True)
-class NearestDemonstration:
-    """Copies the ways of the demonstration whose start is most alike, relative to the attended.
-
-    Of a joint concept it copies one of each term, and goes to their mean. To identify, it does what
-    ``GoalAverage`` does.
-    """
-
-    name: str = "nearest demonstration"
-    track: Track = "few-shot"
-    config: Mapping[str, object] = field(default_factory=lambda: {"planning": PLANNING, "ways": _READING})
-
-    def learn(self, lesson: Lesson) -> Agent:
-        """Keeps the demonstrations for later."""
-        return _contestant(lesson, copy_intention)
+def goal_average() -> GoalContestant:
+    """Averages the demonstrated ways relative to the attended."""
+    return GoalContestant(intention(mean_ways), "goal average")
 
 
-def _contestant(lesson: Lesson, intend: Intend) -> Agent:
-    shown = lesson.demonstrations
-    if isinstance(lesson.make().world, IdentifyWorld):
-        return Reflex(most_alike, Given(demonstrations=0 if shown is None else len(shown.positions)))
-    return PlanningAgent(intend)
+def nearest_demonstration() -> GoalContestant:
+    """Copies the ways of the demonstration whose start is most alike, relative to the attended."""
+    return GoalContestant(intention(copied_ways), "nearest demonstration")
 
 
 def anchor(event: Event) -> Float[np.ndarray, "... 2"]:
@@ -129,7 +122,7 @@ def copied_ways(event: Event, shown: Event) -> Float[np.ndarray, "t m 2"]:
 def distances(event: Event) -> Float[np.ndarray, "... 8"]:
     """The eight smallest distances of the attended from the marked or the movable ones at first, (..., 8).
 
-    3 stands for each that is not there; of entities that are all of this themselves, among themselves.
+    3 stands for each that is not there. Whoever is both is nothing away from itself, and counts.
     """
     who = event.marker | event.movable
     offsets = event.initial[..., :, None, :] - event.initial[..., None, :, :]
@@ -166,9 +159,6 @@ def intention(ways: Ways) -> Intend:
         return towards(event, np.mean(aims, axis=0))
 
     return intend
-
-
-average_intention, copy_intention = intention(mean_ways), intention(copied_ways)
 
 
 def towards(event: Event, aims: Float[np.ndarray, "t n 2"]) -> Intention:

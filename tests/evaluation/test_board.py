@@ -14,7 +14,13 @@ from conceptgym.evaluation.leaderboard import build, entry, page, rows_in, safe_
 from conceptgym.evaluation.records import Record, cell_key, from_json, to_json
 from conceptgym.evaluation.rows import Row, collected, load_row, merged, save_row, summary
 from conceptgym.evaluation.runner import cells_of, evaluate
-from conceptgym.evaluation.statistics import design_effect, wilson
+from conceptgym.evaluation.statistics import (
+    bootstrap_interval,
+    design_effect,
+    interquartile_mean,
+    mean,
+    wilson,
+)
 from conceptgym.evaluation.suites import load_suite
 
 EVIL = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'></script>"
@@ -127,18 +133,21 @@ def test_the_page_shows_all_suites_at_a_glance_and_draws_learning_curves(
         replace(one, outcomes=tuple(replace(o, success=i == 0) for i, o in enumerate(one.outcomes)))
         for one in shown
     ]
-    driver = opened(browser, collected([*records, *part, *shown]), tmp_path / "board.html")
+    # Of somebody there is one replicate: only that is what all have.
+    single = [renamed(one, name="single") for one in records[:6] if one.replicate == 1]
+    driver = opened(browser, collected([*records, *part, *shown, *single]), tmp_path / "board.html")
     lines = "return [...document.querySelectorAll('#glance tbody tr:not(.track)')].map("
     lines += "(line) => [...line.children].map((cell) => cell.textContent))"
     told = {name: cell for name, cell in driver.execute_script(lines)}
-    assert set(told) == {"concept agent", "learner", "random", "do nothing"}
+    assert set(told) == {"concept agent", "learner", "random", "do nothing", "single"}
     assert told["concept agent"] == "50.0%" and told["do nothing"] == "0.0%"
     assert told["learner"].endswith("1 of 3"), "part of a suite says so"
     driver.find_element("css selector", "#common").click()
     told = {name: cell for name, cell in driver.execute_script(lines)}
     assert told["learner"] and all(cell.endswith("1 of 3") for cell in told.values()), "in common"
-    near = sum(o.success for r in records[:6] if r.item["action"] == "near" for o in r.outcomes) / 4
-    assert told["random"] == f"{near:.1%}1 of 3" and told["concept agent"] == "50.0%1 of 3"
+    near = [r for r in records[:6] if (r.item["action"], r.replicate) == ("near", 1)]
+    share = np.mean([one.success for record in near for one in record.outcomes])
+    assert told["random"] == f"{share:.1%}1 of 3" and told["concept agent"] == "50.0%1 of 3"
     assert texts(driver, "#courses .legend li") == [" learner (1 of 3 tasks)"]
     assert texts(driver, "#course option") == ["all that everybody practised", "particle near"]
     assert texts(driver, "#courses .level title") == ["concept agent: 50.0%"]
@@ -256,7 +265,11 @@ def test_a_row_is_what_its_cells_say(records: list[Record], tmp_path: Path) -> N
     hits = sum(one.success for record in row.records for one in record.outcomes)
     assert told["success"] == hits / 12 and told["episodes"] == 12 and told["replicates"] == 2
     assert sum(each["hits"] for each in told["each"]) == hits
-    effect = design_effect(row.scores()[0])
+    scores = row.scores()[0]
+    rng = np.random.default_rng(0)
+    assert told["mean_interval"] == bootstrap_interval(scores, mean, rng), "starts are drawn again, too"
+    assert told["iqm_interval"] == bootstrap_interval(scores.mean(2), interquartile_mean, rng), "stratified"
+    effect = design_effect(scores)
     for each in told["each"]:
         assert each["interval"] == wilson(each["hits"] / effect, each["of"] / effect)
     path = save_row(row, tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
 from typing import Any
@@ -28,13 +29,6 @@ from conceptgym.envs.particle.env import ParticleEnv
 from conceptgym.envs.single import ConceptEnv
 from conceptgym.evaluation.bodies import make_body
 from conceptgym.evaluation.episodes import enact
-
-
-def lesson(concept: str = "near", body: str = "particle", seed: int = 0) -> Lesson:
-    def make(**arguments: Any) -> Any:  # noqa: ANN401  (a ConceptEnv)
-        return make_body(body, concept, None, **arguments)
-
-    return Lesson(make, make().demonstrations(5, seed), seed)
 
 
 def test_chunks_are_the_next_actions_and_the_last_one_goes_on() -> None:
@@ -285,8 +279,12 @@ SMALL = CloningConfig(updates=1000, width=64)
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
-def test_the_expert_is_copied_where_it_was_seen(contestant: Any, share: float) -> None:  # noqa: ANN401
-    given = lesson()
+def test_the_expert_is_copied_where_it_was_seen(
+    contestant: Any,  # noqa: ANN401
+    share: float,
+    shown_lesson: Callable[[str], Lesson],
+) -> None:
+    given = shown_lesson("near")
     agent: Agent = contestant.learn(given)
     assert given.meter.episodes == 5 == agent.given.episodes and given.meter.steps == 0
     env = ParticleEnv("near")
@@ -307,9 +305,13 @@ def test_the_expert_is_copied_where_it_was_seen(contestant: Any, share: float) -
     [(Cloning(), 0.95), (DiffusionCloning(), 0.95), (ImplicitCloning(), 0.95)],
     ids=lambda value: getattr(value, "name", ""),
 )
-def test_five_hundred_demonstrations_suffice(contestant: Any, level: float) -> None:  # noqa: ANN401
+def test_five_hundred_demonstrations_suffice(
+    contestant: Any,  # noqa: ANN401
+    level: float,
+    shown_lesson: Callable[[str], Lesson],
+) -> None:
     # "offset" has one solution a scene; where there are many ("near"), squared error goes to their mean.
     settings = replace(contestant.settings, episodes=500, updates=10_000)
-    env, agent = ParticleEnv("offset"), replace(contestant, settings=settings).learn(lesson("offset"))
+    env, agent = ParticleEnv("offset"), replace(contestant, settings=settings).learn(shown_lesson("offset"))
     rate = np.mean([enact(env, agent, start, None).success for start in range(500_000, 500_100)])
     assert rate >= level

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from conceptgym import concepts
 from conceptgym.agents.baselines.floors import Replay
 from conceptgym.agents.baselines.goals import (
-    GoalAverage,
-    NearestDemonstration,
-    average_intention,
     copied_ways,
+    goal_average,
     goals,
+    intention,
     matched,
     mean_ways,
+    nearest_demonstration,
 )
 from conceptgym.agents.lesson import Lesson
 from conceptgym.concepts.event import Event
@@ -23,13 +23,6 @@ from conceptgym.envs.particle.env import ParticleEnv
 from conceptgym.evaluation.bodies import make_body
 from conceptgym.evaluation.episodes import enact
 from scipy.spatial.distance import pdist
-
-
-def lesson(concept: str = "near", body: str = "particle", seed: int = 0) -> Lesson:
-    def make(**arguments: Any) -> Any:  # noqa: ANN401  (a ConceptEnv)
-        return make_body(body, concept, None, **arguments)
-
-    return Lesson(make, make().demonstrations(5, seed), seed)
 
 
 def shuffled(event: Event, rng: np.random.Generator) -> Event:
@@ -90,15 +83,15 @@ def test_a_start_that_was_shown_brings_what_was_shown(name: str) -> None:
             assert np.allclose(found, wanted)
 
 
-def test_a_copied_square_is_a_square() -> None:
+def test_a_copied_square_is_a_square(shown_lesson: Callable[[str], Lesson]) -> None:
     env, shown = ParticleEnv("square"), concepts.get("square").demonstrations(5, seed=1)
-    agent = NearestDemonstration().learn(lesson("square"))
+    agent = nearest_demonstration().learn(shown_lesson("square"))
     assert all(enact(env, agent, start, shown).success for start in range(500_000, 500_003))
 
 
 @pytest.mark.parametrize("name", ["near", "square"])
-def test_replay_sees_no_slots(name: str) -> None:
-    given = lesson(name)
+def test_replay_sees_no_slots(name: str, shown_lesson: Callable[[str], Lesson]) -> None:
+    given = shown_lesson(name)
     agent = Replay(3).learn(given)
     first = given.episodes(1)[0]
     env = ParticleEnv(name)
@@ -114,17 +107,17 @@ def test_replay_sees_no_slots(name: str) -> None:
         assert info["is_success"]
 
 
-def test_replay_from_a_known_start_is_what_was_shown() -> None:
-    given = lesson()
+def test_replay_from_a_known_start_is_what_was_shown(shown_lesson: Callable[[str], Lesson]) -> None:
+    given = shown_lesson("near")
     agent = Replay(3).learn(given)
     seed = given.episodes(1)[0].seed
     env = ParticleEnv("near")
     assert enact(env, agent, seed, None).success
 
 
-def test_averaged_goals_are_right_where_the_goal_is_one_place() -> None:
+def test_averaged_goals_are_right_where_the_goal_is_one_place(shown_lesson: Callable[[str], Lesson]) -> None:
     env = ParticleEnv("at")
-    agent = GoalAverage().learn(lesson("at"))
+    agent = goal_average().learn(shown_lesson("at"))
     shown = env.demonstrations(5, 0)
     assert sum(enact(env, agent, start, shown).success for start in range(500_000, 500_003)) >= 2
     env.reset(seed=1)
@@ -142,6 +135,6 @@ def test_averaged_goals_know_nothing_of_whom_a_task_is_about() -> None:
     aims = []
     for event in (scene, lied):
         env.reset(seed=1, options={"scene": event.replace(positions=event.positions[:1])})
-        aims.append(average_intention(env, shown, 0).targets(event))
+        aims.append(intention(mean_ways)(env, shown, 0).targets(event))
     assert not np.array_equal(scene.attention, lied.attention)
     assert np.array_equal(aims[0], aims[1])
