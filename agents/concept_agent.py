@@ -4,6 +4,10 @@ At the beginning of an episode it infers the codes of the demonstrations, identi
 the present scene, and then plans with the energy as its cost; objects that have to be carried get
 places from the energy, too. A joint concept is shown term by term: each has codes and an argument of
 its own, and the energies add up.
+
+Before it acts it has several solutions in mind, what the model draws and what was demonstrated, as it would
+be here, and takes the one with the least energy: a learned energy is better at telling solutions than at
+leading to them.
 """
 
 from __future__ import annotations
@@ -19,14 +23,19 @@ from jaxtyping import Float
 from ..concepts.energy.codes import ConceptCode, Formula
 from ..concepts.event import Event
 from ..concepts.joint import parted
-from ..concepts.model import ConceptModel, Search
+from ..concepts.model import DEFAULT, ConceptModel, Search
 from ..envs.single import ConceptEnv
-from .mission import Intention
-from .planning import energy_cost
+from .copying import copies
+from .mission import Draft, Intention
+from .planning import Context, energy_cost
+from .planning.path import caught_up
 from .planning_agent import PlanningAgent, Settings
 
 UNDERSTOOD = 0.1
 """Mean energy of the demonstrations above which the agent says that it does not understand them."""
+
+_TRUST = 3.0
+"""What straying from a copied path costs: down the energy one comes where it is wrong."""
 
 _SEARCH = Search(steps=50)
 """For a place, once an episode, more than usual; a path gains nothing by more, see "How well it works"."""
@@ -47,19 +56,30 @@ def concept_intention(
             raise ValueError("the concept agent needs demonstrations: five are usual")
         generator = torch.Generator().manual_seed(seed)
         task, event = env.world.task, env.event
-        codes = [model.infer(part, generator=generator) for part in parted(task.action, demonstrations)]
+        parts = parted(task.action, demonstrations)
+        codes = [model.infer(part, generator=generator) for part in parts]
         masks = [_identified(model, event, code, generator) for code in codes] if task.asks else []
         code: Formula = codes[0]
         if task.action.terms:
             code = reduce(and_, (code.about(mask) for code, mask in zip(codes, masks, strict=True)))
 
+        def considered(event: Event, search: Search = DEFAULT) -> np.ndarray:
+            drawn = model.generate(event, code, search=search, generator=generator)
+            seen = [event.replace(attention=mask) for mask in masks] or [event]
+            copied = [copies(one, part) for one, part in zip(seen, parts, strict=True)]
+            return np.concatenate([np.asarray(drawn.positions)[None], *copied])
+
         def targets(event: Event) -> np.ndarray:
             doubled = event.replace(positions=np.repeat(event.positions[-1:], 2, axis=0))
-            made = model.generate(doubled, code, search=_SEARCH, generator=generator)
-            return np.asarray(made.final)
+            places = considered(doubled, _SEARCH)
+            found: np.ndarray = places[_least(model, code, doubled, places), -1]
+            return found
 
-        def draft(event: Event) -> np.ndarray:
-            return np.asarray(model.generate(event, code, generator=generator).positions)
+        def draft(event: Event) -> Draft:
+            paths = torch.as_tensor(considered(event))
+            paths = caught_up(Context(event, 0.0, env.world.dt), paths)
+            best = _least(model, code, event, paths.numpy())
+            return Draft(paths[best].numpy(), _TRUST if best else 0.0)
 
         residual = max(float(code.residual[0]) for code in codes)
         info = {"residual": residual, "understood": residual <= UNDERSTOOD}
@@ -69,6 +89,12 @@ def concept_intention(
         return Intention(energy_cost(model, code, points, forget=forget), attention, targets, draft, info)
 
     return intend
+
+
+def _least(model: ConceptModel, code: Formula, event: Event, paths: Float[np.ndarray, "k t1 n 2"]) -> int:
+    """Which path has the least energy."""
+    batch = event.map(lambda array: np.repeat(array[None], len(paths), axis=0)).replace(positions=paths)
+    return int(torch.nan_to_num(model.energy(batch, code), nan=torch.inf).argmin())
 
 
 def _identified(

@@ -24,9 +24,13 @@ from .carrying import Carrier
 from .planning import MPC, ConceptCost, Context, Plan, Planner, shrinking
 from .planning.dynamics import ParticleDynamics
 from .planning.lift import level
-from .planning.path import PathPlanner, Track, expected
+from .planning.path import PathPlanner, Track, caught_up, expected
 from .planning.points import PointTracker
 from .planning.trajectory import Trajectory
+
+DRAFTS = 2
+"""Counts up with what is drafted and what becomes of it, and is part of what results depend on: theirs, who
+draw a path or a place to begin with."""
 
 _EVERY = 5
 """Steps after which a place is compared with sampled actions, and a path is mended."""
@@ -58,6 +62,18 @@ _FROM_A_DRAFT, _MENDING = _Effort(8, 20, 0.05), _Effort(1, 5, 0.0)
 about the paths that its sampler makes, and less so the farther one descends from there."""
 
 
+class Draft(NamedTuple):
+    """A path to begin with.
+
+    Attributes:
+        path: Places of everybody at the event's frames, (T+1, N, 2).
+        trust: What straying from it costs; see ``PathPlanner``.
+    """
+
+    path: Float[np.ndarray, "t1 n 2"]
+    trust: float = 0.0
+
+
 @dataclass(frozen=True)
 class Intention:
     """What an agent wants in an episode.
@@ -66,14 +82,14 @@ class Intention:
         cost: What planning minimises.
         attention: Whom it is about, (N,); None leaves it as the scene says.
         targets: Finds places for the movable entities, from the present event to (N, 2).
-        draft: Draws a path, from an event in which nobody acts to (T+1, N, 2); None if nobody can.
+        draft: Draws a path, from an event in which nobody acts; None if nobody can.
         info: What the agent has to say.
     """
 
     cost: ConceptCost
     attention: Float[np.ndarray, " n"] | None
     targets: Callable[[Event], Float[np.ndarray, "n 2"]]
-    draft: Callable[[Event], Float[np.ndarray, "t1 n 2"]] | None = None
+    draft: Callable[[Event], Draft] | None = None
     info: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -88,10 +104,22 @@ class Found:
     Attributes:
         path: Places of everybody at the event's frames, (T+1, N, 2).
         value: Its cost.
+        trust: What straying from it costs, when it is mended.
     """
 
     path: Float[Tensor, "t1 n 2"]
     value: float
+    trust: float = 0.0
+
+
+def _brought_along(path: Float[Tensor, "t1 n 2"], ahead: Event) -> Float[Tensor, "t1 n 2"]:
+    """The path, moved by as much as those whom it is about are elsewhere than they were expected to be."""
+    whom = torch.as_tensor((ahead.attention > 0.5) & ahead.present & ~ahead.movable)
+    if not bool(whom.any()):
+        return path
+    gone = torch.as_tensor(ahead.positions, dtype=torch.float32) - path
+    movable = torch.as_tensor(ahead.movable)[:, None]
+    return path + gone[:, whom].mean(1, keepdim=True) * movable
 
 
 @dataclass
@@ -196,16 +224,22 @@ class Mission:
         """A solution from here: a place, which is found once, or a path, which is mended as time goes on."""
         if self._still:
             return self.found or self._place(context)
-        velocities, draft = self.env.state.velocities[0, : self.env.world.width], self.intention.draft
-        if self.found is not None:
-            search, last = _AGAIN if draft is None else _MENDING, self.found.path
-        elif draft is not None:
-            drawn = draft(expected(context, velocities))
-            search, last = _FROM_A_DRAFT, torch.as_tensor(drawn, dtype=torch.float32)
-        else:
-            search, last = _FROM_NOTHING, None
-        finder = PathPlanner(self.intention.cost.value, **search._asdict())
-        return Found(*finder.plan(context, velocities, self.generator, last))
+        velocities = self.env.state.velocities[0, : self.env.world.width]
+        search, last, trust = self._guess(context, expected(context, velocities))
+        finder = PathPlanner(self.intention.cost.value, **search._asdict(), trust=trust)
+        path, value = finder.plan(context, velocities, self.generator, last)
+        return Found(path, value, trust)
+
+    def _guess(self, context: Context, ahead: Event) -> tuple[_Effort, Tensor | None, float]:
+        """How hard a path is looked for, where that begins, and what straying from there costs."""
+        draft, found = self.intention.draft, self.found
+        if draft is None:
+            return (_FROM_NOTHING, None, 0.0) if found is None else (_AGAIN, found.path, 0.0)
+        if found is None:
+            drawn = draft(ahead)
+            path = torch.as_tensor(drawn.path, dtype=torch.float32)
+            return _FROM_A_DRAFT, caught_up(context, path), drawn.trust
+        return _MENDING, caught_up(context, _brought_along(found.path, ahead)), found.trust
 
     def _place(self, context: Context) -> Found:
         """Where everybody is to be, and what that would cost: within the walls, where there are walls."""

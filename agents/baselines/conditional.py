@@ -24,13 +24,11 @@ from ...envs.identify import IdentifyWorld
 from ...envs.single import ConceptEnv
 from ..agent import Agent, Given
 from ..lesson import Lesson, Track
-from ..mission import Intention
-from ..planning import Context
-from ..planning.path import expected
+from ..mission import DRAFTS, Intention
 from ..planning_agent import PLANNING, PlanningAgent, planner
 from .feed_forward import FeedForward
 from .floors import Act, Reflex
-from .goals import towards
+from .goals import going_on, towards
 
 WEIGHTS = Path(__file__).parent / "weights" / "conditional-v1.safetensors"
 """The shipped weights, by ``conceptgym train policy``."""
@@ -57,8 +55,8 @@ class Conditional:
 
     @property
     def config(self) -> Mapping[str, object]:
-        """Which weights, and how it plans."""
-        return {"weights": self._loaded[0].digest, "planning": PLANNING}
+        """Which weights, what becomes of its drafts, and how it plans."""
+        return {"weights": self._loaded[0].digest, "drafts": DRAFTS, "planning": PLANNING}
 
     def learn(self, lesson: Lesson) -> Agent:
         """Learns nothing before an episode: the demonstrations are its input."""
@@ -93,15 +91,6 @@ def whom(network: FeedForward, event: Event, code: ConceptCode) -> np.ndarray:
     return mask
 
 
-def going_on(env: ConceptEnv) -> Event:
-    """The event so far, and then as if nobody acted, see ``planning.path.expected``."""
-    event, world = env.event, env.world
-    if world.frames == 1:
-        return event
-    now = Context(event, float(env.state.steps[0]) * world.dt, world.dt)
-    return expected(now, env.state.velocities[0, : len(event.present)])
-
-
 @dataclass(frozen=True)
 class _Predicted:
     """To be where the network says: makes the intention of an episode, or of what is left of it."""
@@ -109,7 +98,7 @@ class _Predicted:
     network: FeedForward
 
     def __call__(self, env: ConceptEnv, demonstrations: Event | None, seed: int) -> Intention:
-        task, event, aims = env.world.task, going_on(env), []
+        task, event, aims, masks = env.world.task, going_on(env), [], []
         first = event.replace(positions=event.positions[:1])
         shown = parted(task.action, demonstrations) if demonstrations is not None else [None]
         for part in shown:
@@ -118,8 +107,10 @@ class _Predicted:
                 mask = whom(self.network, first, code)
                 asked = event.replace(attention=mask.astype(event.attention.dtype))
             aims.append(self._places(asked, code))
+            masks.append(asked.attention)
         # Goals cannot be added as energies can: between the goals of the terms is the best guess.
-        return towards(event, np.clip(np.mean(aims, axis=0), -0.95, 0.95))
+        about = event.replace(attention=np.max(masks, axis=0))
+        return towards(about, np.clip(np.mean(aims, axis=0), -0.95, 0.95))
 
     def _places(self, event: Event, code: ConceptCode) -> Float[np.ndarray, "t n 2"]:
         start = event if len(event.positions) > 2 else event.replace(positions=event.positions[[0, 0]])

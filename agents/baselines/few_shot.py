@@ -18,6 +18,7 @@ from ...envs.single import ConceptEnv
 from ..agent import Agent, Given
 from ..concept_agent import UNDERSTOOD, concept_agent
 from ..lesson import Lesson, Track
+from ..mission import DRAFTS
 from ..planning_agent import PLANNING
 
 
@@ -35,8 +36,8 @@ class ConceptContestant:
 
     @property
     def config(self) -> Mapping[str, object]:
-        """Which weights, and how it plans."""
-        return {"weights": self.model().digest, "planning": PLANNING}
+        """Which weights, what it considers, and how it plans."""
+        return {"weights": self.model().digest, "drafts": DRAFTS, "planning": PLANNING}
 
     def learn(self, lesson: Lesson) -> Agent:
         """Learns nothing before an episode: inference is part of acting."""

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from gymnasium.error import DependencyNotInstalled
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ...concepts.event import Event
@@ -16,9 +15,11 @@ from ...concepts.joint import parted
 from ...envs.identify import IdentifyWorld
 from ...envs.single import ConceptEnv
 from ..agent import Agent, Given
+from ..copying import along, matched, ways
 from ..lesson import Lesson, Track
-from ..mission import Intend, Intention
-from ..planning import ConceptCost
+from ..mission import DRAFTS, Draft, Intend, Intention
+from ..planning import ConceptCost, Context
+from ..planning.path import expected
 from ..planning_agent import PLANNING, PlanningAgent
 from .floors import Act, Reflex
 
@@ -26,7 +27,7 @@ _READING = 2
 """Counts up with what goals are made of, and is part of what results depend on."""
 
 Ways = Callable[[Event, Event], np.ndarray]
-"""Says from a scene and the demonstrations which ways to go relative to the anchor, (T, M, 2)."""
+"""Says from a scene and the demonstrations which ways to go relative to the anchors, (T, M, 2)."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,9 @@ class GoalContestant:
     intend: Intend
     name: str
     track: Track = "few-shot"
-    config: Mapping[str, object] = field(default_factory=lambda: {"planning": PLANNING, "ways": _READING})
+    config: Mapping[str, object] = field(
+        default_factory=lambda: {"planning": PLANNING, "drafts": DRAFTS, "ways": _READING}
+    )
 
     def learn(self, lesson: Lesson) -> Agent:
         """Keeps the demonstrations for later."""
@@ -65,58 +68,19 @@ def nearest_demonstration() -> GoalContestant:
     return GoalContestant(intention(copied_ways), "nearest demonstration")
 
 
-def anchor(event: Event) -> Float[np.ndarray, "... 2"]:
-    """What ways are relative to, (..., 2).
-
-    The mean place of the attended scenery at first; where only those are attended who move themselves,
-    their mean place at last; and where nobody is, that of everybody at first.
-    """
-    attended = (event.attention > 0.5) & event.present
-    scenery = attended & ~event.movable
-    told = [(scenery, event.initial), (attended, event.final), (event.present, event.initial)]
-    found = np.full(event.initial[..., 0, :].shape, np.nan)
-    for whom, places in told:
-        mean = (places * whom[..., None]).sum(-2) / np.maximum(whom.sum(-1, keepdims=True), 1)
-        found = np.where(np.isnan(found) & whom.any(-1, keepdims=True), mean, found)
-    return found
-
-
-def matched(places: Float[np.ndarray, "m 2"], others: Float[np.ndarray, "k 2"]) -> Int[np.ndarray, " m"]:
-    """Which of the others belongs to each place, (M,), so that the squared distances sum to the least.
-
-    Where there are fewer others, some belong to several.
-
-    Raises:
-        DependencyNotInstalled: SciPy is not there.
-    """
-    try:
-        from scipy.optimize import linear_sum_assignment
-    except ImportError as error:
-        raise DependencyNotInstalled('matching needs SciPy: pip install "conceptgym[board]"') from error
-    pool = np.arange(max(len(places), len(others))) % len(others)
-    gap = ((places[:, None] - others[pool][None]) ** 2).sum(-1)
-    return np.asarray(pool[linear_sum_assignment(gap)[1]])
-
-
-def _ways(one: Event) -> Float[np.ndarray, "t m 2"]:
-    """Ways of those who move in a single demonstration, relative to its anchor."""
-    ways: np.ndarray = one.positions[1:][:, one.movable] - anchor(one)
-    return ways
-
-
 def mean_ways(event: Event, shown: Event) -> Float[np.ndarray, "t m 2"]:
     """Mean ways of the M movable entities, (T, M, 2), each matched with one of the first demonstration.
 
     Slots mean nothing: who is meant by whom is told by where they end.
     """
-    every = [_ways(shown[index]) for index in range(len(shown.positions))]
-    return np.mean([ways[:, matched(every[0][-1], ways[-1])] for ways in every], axis=0)
+    every = [ways(shown[index]) for index in range(len(shown.positions))]
+    return np.mean([one[:, matched(every[0][-1], one[-1])] for one in every], axis=0)
 
 
 def copied_ways(event: Event, shown: Event) -> Float[np.ndarray, "t m 2"]:
     """Ways in the demonstration whose start is most alike, (T, M, 2)."""
     like = ((distances(shown) - distances(event)) ** 2).sum(-1).argmin()
-    return _ways(shown[int(like)])
+    return ways(shown[int(like)])
 
 
 def distances(event: Event) -> Float[np.ndarray, "... 8"]:
@@ -132,16 +96,11 @@ def distances(event: Event) -> Float[np.ndarray, "... 8"]:
     return values[..., :8]
 
 
-def goals(event: Event, ways: Float[np.ndarray, "t m 2"]) -> Float[np.ndarray, "t n 2"]:
-    """Where the movable entities of an event ought to be at each time, (T, N, 2), on the shortest ways."""
-    slots, origin = np.flatnonzero(event.movable), anchor(event)
-    aims = np.repeat(event.positions[-1:], len(ways), axis=0).astype(np.float64)
-    aims[:, slots] = origin + ways[:, matched(event.positions[-1, slots] - origin, ways[-1])]
-    return np.clip(aims, -0.95, 0.95)
-
-
-def intention(ways: Ways) -> Intend:
+def intention(choice: Ways) -> Intend:
     """To go certain ways.
+
+    Args:
+        choice: Says which.
 
     Raises:
         ValueError: When it is asked without demonstrations.
@@ -150,30 +109,51 @@ def intention(ways: Ways) -> Intend:
     def intend(env: ConceptEnv, demonstrations: Event | None, seed: int) -> Intention:
         if demonstrations is None:
             raise ValueError("goals are made of demonstrations, and there are none")
-        event, task, aims = env.event, env.world.task, []
+        event, task, aims, whom = going_on(env), env.world.task, [], []
         for shown in parted(task.action, demonstrations):
             seen = event
             if task.asks:  # who is meant is not told here
-                seen = event.replace(attention=attended_alike(event, shown).astype(np.float64))
-            aims.append(goals(seen, ways(seen, shown)))
-        return towards(event, np.mean(aims, axis=0))
+                seen = event.replace(attention=attended_alike(event, shown).astype(event.attention.dtype))
+            aims.append(along(seen, choice(seen, shown)))
+            whom.append(seen.attention)
+        return towards(event.replace(attention=np.max(whom, axis=0)), np.mean(aims, axis=0))
 
     return intend
 
 
+def going_on(env: ConceptEnv) -> Event:
+    """The event so far, and then as if nobody acted, see ``planning.path.expected``."""
+    event, world = env.event, env.world
+    if world.frames == 1:
+        return event
+    now = Context(event, float(env.state.steps[0]) * world.dt, world.dt)
+    return expected(now, env.state.velocities[0, : len(event.present)])
+
+
 def towards(event: Event, aims: Float[np.ndarray, "t n 2"]) -> Intention:
-    """To be where one ought to be at each time, (T, N, 2)."""
+    """To be where one ought to be at each time, (T, N, 2).
+
+    A path comes along where those whom it is about turn out to be elsewhere than they are here.
+
+    Args:
+        event: The scene as it goes on, with the attention that the agent supposes.
+        aims: Where everybody is to be.
+    """
     wanted = torch.as_tensor(aims, dtype=torch.float32)
     free = torch.as_tensor(event.movable, dtype=torch.float32)
+    whom = (event.attention > 0.5) & event.present & ~event.movable & (len(aims) > 1)
+    share = torch.as_tensor(whom / max(whom.sum(), 1), dtype=torch.float32)
 
     def value(event: Event) -> Tensor:
-        gap = ((event.positions[:, 1:] - wanted.to(event.positions)) ** 2).sum(-1) * free.to(event.positions)
-        return torch.sqrt(gap.sum((1, 2)) / (free.sum() * gap.shape[1]) + 1e-8)
+        weights, gap = free.to(event.positions), event.positions[:, 1:] - wanted.to(event.positions)
+        gap = gap - torch.einsum("rtnd,n->rtd", gap, share.to(gap))[:, :, None]
+        squared = (gap**2).sum(-1) * weights
+        return torch.sqrt(squared.sum((1, 2)) / (weights.sum() * gap.shape[1]) + 1e-8)
 
-    def draft(event: Event) -> np.ndarray:
-        return np.concatenate([event.positions[:1], aims])
+    def draft(event: Event) -> Draft:
+        return Draft(np.concatenate([event.positions[:1], aims]))
 
-    return Intention(ConceptCost(value), None, lambda event: aims[-1], draft)
+    return Intention(ConceptCost(value), event.attention, lambda event: aims[-1], draft)
 
 
 def most_alike(env: ConceptEnv, demonstrations: Event | None, seed: int) -> Act:

@@ -18,6 +18,9 @@ from ...concepts.event import FRAME_SECONDS, Event
 from .adam import Adam
 from .trajectory import Context, Trajectory
 
+SPEED = 1.2
+"""Largest speed of what may move, in units of the plane per second."""
+
 _SMOOTH = 1e-3
 _NOW = 1e-6
 
@@ -26,6 +29,13 @@ def _ahead(context: Context) -> Float[np.ndarray, " t1"]:
     """How far ahead each frame of an event is, in seconds; 0 for those that have been."""
     ahead = np.arange(context.frames + 1) * FRAME_SECONDS - context.seconds
     return np.where(ahead > _NOW, ahead, 0.0)
+
+
+def _free(context: Context) -> Float[Tensor, "t1 n 1"]:
+    """1 where a position may be chosen, (T+1, N, 1): of what moves, from now on."""
+    movable = torch.as_tensor(context.event.movable & context.event.present)
+    ahead = torch.as_tensor(_ahead(context), dtype=torch.float32)
+    return ((ahead > 0)[:, None] & movable)[..., None].float()
 
 
 def expected(context: Context, velocities: Float[np.ndarray, "n 2"]) -> Event:
@@ -42,6 +52,29 @@ def expected(context: Context, velocities: Float[np.ndarray, "n 2"]) -> Event:
     return event.replace(positions=positions.astype(event.positions.dtype))
 
 
+def caught_up(
+    context: Context, paths: Float[Tensor, "*batch t1 n 2"], speed: float = SPEED
+) -> Float[Tensor, "*batch t1 n 2"]:
+    """The paths as fast as one can: who begins elsewhere, or is left behind, makes for where it would be.
+
+    Args:
+        context: Where things stand.
+        paths: Paths of everybody at the event's frames, (..., T+1, N, 2).
+        speed: Largest speed of what may move, in units of the plane per second.
+    """
+    ahead, free = torch.as_tensor(_ahead(context), dtype=torch.float32), _free(context) > 0
+    now = torch.as_tensor(np.asarray(context.event.final), dtype=torch.float32)
+    reach = speed * torch.diff(ahead, prepend=torch.zeros(1))
+    place, made = now.expand(*paths.shape[:-3], -1, -1), []
+    for time in range(paths.shape[-3]):
+        step = paths[..., time, :, :] - place
+        length = torch.linalg.vector_norm(step, dim=-1, keepdim=True)
+        near = place + step * (reach[time] / length.clamp(min=1e-9)).clamp(max=1)
+        place = torch.where(free[time], near, place)
+        made.append(torch.where(free[time], near, paths[..., time, :, :]))
+    return torch.stack(made, dim=-3)
+
+
 @dataclass(frozen=True)
 class PathPlanner:
     """Looks for the rest of an event's path, from the present on.
@@ -54,15 +87,17 @@ class PathPlanner:
         iterations: Steps downhill (Adam's, as in ``GradientPlanner``).
         rate: By how much a step changes at first, in units of the plane.
         noise: Deviation of the noise that tells the paths apart at first.
+        trust: What a unit of distance from the guess costs, as the root of the mean square.
     """
 
     value: Callable[[Event], Tensor]
-    speed: float = 1.2
+    speed: float = SPEED
     acceleration: float = 3.0
     samples: int = 8
     iterations: int = 30
     rate: float = 0.02
     noise: float = 0.15
+    trust: float = 0.0
 
     def plan(
         self,
@@ -99,8 +134,7 @@ class PathPlanner:
         path = torch.as_tensor(expected(context, velocities).positions, dtype=torch.float32)
         now = torch.as_tensor(np.asarray(event.positions[-1]), dtype=torch.float32)
         ahead = torch.as_tensor(_ahead(context), dtype=torch.float32)
-        movable = torch.as_tensor(event.movable & event.present)
-        free = ((ahead > 0)[:, None] & movable)[..., None].float()
+        free = _free(context)
         if last is not None:
             path = torch.where(free > 0, last, path)
         return _Frame(context, path, now, free, ahead)
@@ -138,6 +172,9 @@ class PathPlanner:
         fixed = {n: repeated(np.asarray(a)) for n, a in vars(event).items() if n != "positions"}
         with torch.enable_grad():
             values = self.value(Event(positions=moving, **fixed))
+            if self.trust:
+                gap = (((moving - frame.path) * frame.free) ** 2).sum((1, 2, 3)) / frame.free.sum()
+                values = values + self.trust * torch.sqrt(gap + 1e-12)
             bend = (moving[:, 2:] - 2 * moving[:, 1:-1] + moving[:, :-2]) * frame.free[2:]
             sharp = torch.sqrt((bend**2).sum(-1) + 1e-12) - self.acceleration * FRAME_SECONDS**2
             values = values + sharp.clamp(min=0).sum((1, 2)) + _SMOOTH * (bend**2).sum((1, 2, 3))

@@ -12,10 +12,11 @@ import pytest
 import torch
 from conceptgym.agents import mission
 from conceptgym.agents.agent import Agent
-from conceptgym.agents.concept_agent import concept_agent
-from conceptgym.agents.mission import Found
+from conceptgym.agents.concept_agent import concept_agent, concept_intention
+from conceptgym.agents.copying import copies
+from conceptgym.agents.mission import Draft, Found
 from conceptgym.agents.planning import MPC, Context, energy_cost
-from conceptgym.agents.planning.path import PathPlanner, expected
+from conceptgym.agents.planning.path import PathPlanner, caught_up, expected
 from conceptgym.agents.planning.trajectory import Trajectory
 from conceptgym.agents.planning_agent import ARM, PlanningAgent, Settings, oracle_agent
 from conceptgym.concepts import get, task
@@ -227,6 +228,48 @@ def test_nobody_is_expected_to_act() -> None:
     np.testing.assert_array_equal(later.positions, event.positions)
 
 
+def test_of_what_it_draws_and_what_was_shown_it_takes_what_has_the_least_energy(model: ConceptModel) -> None:
+    """Orbits that the model draws are seldom orbits; those that were shown are, and it can tell."""
+    env, orbit = ParticleEnv("orbit"), get("orbit")
+    drawn_too, held = 0, []
+    for seed in range(8):
+        env.reset(seed=500_100 + seed)
+        shown = env.demonstrations(5, seed)
+        now = expected(Context(env.event, 0.0, env.world.dt), env.state.velocities[0, : env.world.width])
+        intention = concept_intention(model)(env, shown, seed)
+        assert intention.draft is not None
+        path, trust = intention.draft(now)
+        code = model.infer(shown, generator=torch.Generator().manual_seed(seed))
+        copied = caught_up(Context(now, 0.0, env.world.dt), torch.as_tensor(copies(now, shown))).numpy()
+        options = [path, *copied, np.asarray(model.generate(now, code).positions)]
+        energies = [float(model.energy(now.replace(positions=one), code)) for one in options]
+        assert energies[0] <= min(energies[1:6]) + 1e-5, "as little as the best copy has, or less"
+        assert (trust > 0) == any(np.array_equal(path, one) for one in copied), "copies are followed"
+        drawn_too += energies[6] > 0.1
+        held.append(bool(orbit.satisfied(now.replace(positions=path), "generate")))
+    assert sum(held) >= 7 and drawn_too >= 4
+
+
+def test_a_joint_concept_considers_copies_of_each_term(
+    model: ConceptModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each about whom its own term is about, and none where the model draws something better."""
+    env, seen = ParticleEnv("near(red) & left_of(blue)"), []
+
+    def copied(event: Event, shown: Event) -> np.ndarray:
+        seen.append((event.attention.astype(int), len(shown.positions)))
+        return copies(event, shown)
+
+    monkeypatch.setattr("conceptgym.agents.concept_agent.copies", copied)
+    env.reset(seed=500_000)
+    intention = concept_intention(model)(env, env.demonstrations(5, 0), 0)
+    goal = intention.targets(env.event)
+    assert [count for _, count in seen] == [5, 5]
+    whom = [int(np.flatnonzero(mask).item()) for mask, _ in seen]
+    assert env.event.colors[whom[0]].argmax() == 0 and env.event.colors[whom[1]].argmax() == 2
+    assert env.world.task.satisfied(env.event.replace(positions=np.stack([env.event.final, goal])))
+
+
 def test_a_drafted_path_is_followed_and_mended_now_and_then(model: ConceptModel) -> None:
     env, drafts = ParticleEnv("follow"), []
     observation, _ = env.reset(seed=1)
@@ -236,8 +279,8 @@ def test_a_drafted_path_is_followed_and_mended_now_and_then(model: ConceptModel)
     assert mission is not None and mission.intention.draft is not None
     draw = mission.intention.draft
 
-    def draft(event: Event) -> np.ndarray:
-        drafts.append(np.asarray(draw(event)))
+    def draft(event: Event) -> Draft:
+        drafts.append(draw(event))
         return drafts[-1]
 
     mission.intention = replace(mission.intention, draft=draft)
@@ -247,7 +290,7 @@ def test_a_drafted_path_is_followed_and_mended_now_and_then(model: ConceptModel)
         assert mission.found is not None
         paths.append(mission.found.path)
     assert len(drafts) == 1 and paths[0] is paths[4] and paths[5] is not paths[0]
-    assert float((paths[0] - torch.as_tensor(drafts[0])).abs().mean()) < 0.1
+    assert float((paths[0] - torch.as_tensor(drafts[0].path)).abs().mean()) < 0.1
     assert mission._direct is None, "actions were sampled although there is a path"
 
 

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 from conceptgym.agents.baselines import feed_forward
-from conceptgym.agents.baselines.conditional import WEIGHTS, Conditional, Follower, going_on
+from conceptgym.agents.baselines.conditional import WEIGHTS, Conditional, Follower
 from conceptgym.agents.baselines.feed_forward import FeedForward, trained
+from conceptgym.agents.baselines.goals import going_on
 from conceptgym.agents.lesson import Lesson
-from conceptgym.agents.mission import Intention
+from conceptgym.agents.mission import Draft, Intention
 from conceptgym.agents.planning_agent import PlanningAgent
 from conceptgym.concepts.catalogue import CATALOGUE
 from conceptgym.concepts.energy.pool import MOVING, Pool, PoolConfig, build_pools
@@ -116,7 +117,7 @@ def test_it_goes_where_it_says(contestant: Conditional, concept: str) -> None:
         draw = intention.draft
         assert draw is not None
 
-        def draft(event: Event) -> np.ndarray:
+        def draft(event: Event) -> Draft:
             drawn.append(asked[-1])
             return draw(event)
 

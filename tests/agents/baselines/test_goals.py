@@ -11,12 +11,11 @@ from conceptgym.agents.baselines.floors import Replay
 from conceptgym.agents.baselines.goals import (
     copied_ways,
     goal_average,
-    goals,
     intention,
-    matched,
     mean_ways,
     nearest_demonstration,
 )
+from conceptgym.agents.copying import along
 from conceptgym.agents.lesson import Lesson
 from conceptgym.concepts.event import Event
 from conceptgym.envs.particle.env import ParticleEnv
@@ -38,13 +37,9 @@ def shuffled(event: Event, rng: np.random.Generator) -> Event:
     )
 
 
-def test_places_are_matched_so_that_ways_are_short() -> None:
-    rng = np.random.default_rng(0)
-    places, order = rng.normal(size=(6, 2)), rng.permutation(6)
-    near = places[order] + 0.01 * rng.normal(size=(6, 2))
-    assert matched(places, near).tolist() == np.argsort(order).tolist()
-    assert sorted(matched(places, places[:2]).tolist()) == [0, 0, 0, 1, 1, 1], "they share those there are"
-    assert matched(places[:2], places).tolist() == [0, 1], "and leave those that are too many"
+def begun(one: Event) -> Event:
+    """A demonstration in which those who move have not moved yet."""
+    return one.replace(positions=np.where(one.movable[:, None], one.positions[:1], one.positions))
 
 
 def test_slots_of_demonstrations_and_scenes_mean_nothing() -> None:
@@ -61,10 +56,10 @@ def test_slots_of_demonstrations_and_scenes_mean_nothing() -> None:
     ways = mean_ways(shown[0], mixed)
     square = shown.final[0][shown.movable[0]]
     assert np.allclose(np.sort(pdist(ways[-1])), np.sort(pdist(square)))
-    scene = shown[1].replace(positions=shown[1].positions[:1])
+    scene = begun(shown[1])
     other = shuffled(scene, rng)
     for choose in (mean_ways, copied_ways):
-        aims = [goals(event, choose(event, shown))[-1, event.movable] for event in (scene, other)]
+        aims = [along(event, choose(event, shown))[-1, event.movable] for event in (scene, other)]
         assert np.allclose(*(aim[np.lexsort(aim.T)] for aim in aims))
 
 
@@ -73,8 +68,8 @@ def test_a_start_that_was_shown_brings_what_was_shown(name: str) -> None:
     shown = concepts.get(name).demonstrations(5, seed=3)
     for row in range(5):
         # Those who are attended and move are anchored by where they are: there as at the end.
-        begun = shown[row].replace(positions=shown[row].positions[:1])
-        aims = goals(begun, copied_ways(begun, shown))
+        scene = begun(shown[row])
+        aims = along(scene, copied_ways(scene, shown))
         wanted, found = shown[row].final[shown.movable[row]], aims[-1, shown.movable[row]]
         if name == "square":
             found, wanted = found - found.mean(0), wanted - wanted.mean(0)
@@ -122,7 +117,7 @@ def test_averaged_goals_are_right_where_the_goal_is_one_place(shown_lesson: Call
     assert sum(enact(env, agent, start, shown).success for start in range(500_000, 500_003)) >= 2
     env.reset(seed=1)
     event = env.event
-    aim = goals(event, mean_ways(event, shown))[-1, event.movable]
+    aim = along(event, mean_ways(event, shown))[-1, event.movable]
     assert np.allclose(aim, event.initial[(event.attention > 0.5)], atol=1e-3)
 
 

@@ -1,0 +1,87 @@
+"""What was demonstrated, in other scenes: what matters stays, and slots and places do not matter."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from conceptgym import concepts
+from conceptgym.agents.copying import along, anchors, copies, matched, ways
+from conceptgym.concepts.event import Event
+from conceptgym.concepts.task import Task
+
+
+def begun(one: Event) -> Event:
+    """A scene as it goes on, if those who move do not."""
+    return one.replace(positions=np.where(one.movable[:, None], one.positions[:1], one.positions))
+
+
+def test_places_are_matched_so_that_ways_are_short() -> None:
+    rng = np.random.default_rng(0)
+    places, order = rng.normal(size=(6, 2)), rng.permutation(6)
+    near = places[order] + 0.01 * rng.normal(size=(6, 2))
+    assert matched(places, near).tolist() == np.argsort(order).tolist()
+    assert sorted(matched(places, places[:2]).tolist()) == [0, 0, 0, 1, 1, 1], "they share those there are"
+    assert matched(places[:2], places).tolist() == [0, 1], "and leave those that are too many"
+
+
+def test_ways_are_relative_to_whom_they_are_about() -> None:
+    guard = concepts.get("guard").demonstrations(3, seed=0)
+    attended = guard.attention > 0.5
+    for row, places in enumerate(anchors(guard)):
+        assert np.allclose(places, guard.positions[row][:, attended[row]].mean(1)), "where they are by then"
+    assert np.ptp(anchors(guard), axis=1).max() > 0.1, "they move"
+    square = concepts.get("square").demonstrations(3, seed=0)
+    movers = square.movable[0]
+    assert np.allclose(anchors(square[0]), square.final[0, movers].mean(0)), "of those who move, the last"
+    nobody = square.replace(attention=np.zeros_like(square.attention))
+    assert np.allclose(anchors(nobody[0]), square.initial[0, square.present[0]].mean(0))
+
+
+@pytest.mark.parametrize("name", ["near", "between", "offset", "square", "orbit", "guard", "follow"])
+def test_a_demonstration_copied_to_its_own_scene_is_itself(name: str) -> None:
+    shown = concepts.get(name).demonstrations(5, seed=4)
+    within = np.abs(shown.positions).max((1, 2, 3)) <= 0.95
+    assert within.sum() >= 3
+    for row in np.flatnonzero(within):
+        # A square is where its corners are at last.
+        scene = shown[row] if name == "square" else begun(shown[row])
+        assert np.allclose(copies(scene, shown)[row], shown.positions[row], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "least"), [("near", 0.95), ("offset", 0.9), ("orbit", 0.75), ("guard", 0.95)]
+)
+def test_copies_in_other_scenes_are_of_the_same_concept(name: str, least: float) -> None:
+    concept = concepts.get(name)
+    shown = concept.demonstrations(5, seed=5)
+    others = Task(concept).sample(np.random.default_rng(6), 20)
+    held = [concept.satisfied(copied(begun(others[row]), shown), "generate") for row in range(20)]
+    assert np.mean(held) >= least
+
+
+def copied(scene: Event, shown: Event) -> Event:
+    paths = copies(scene, shown)
+    return scene.map(lambda array: np.repeat(array[None], len(paths), axis=0)).replace(positions=paths)
+
+
+def test_shifting_a_scene_shifts_what_is_copied_into_it() -> None:
+    shown = concepts.get("between").demonstrations(5, seed=7)
+    scene = begun(concepts.get("between").demonstrations(1, seed=8)[0])
+    inner = scene.replace(positions=0.3 * scene.positions)
+    shifted = inner.replace(positions=inner.positions + 0.1)
+    assert np.allclose(copies(shifted, shown), copies(inner, shown) + 0.1, atol=1e-6)
+
+
+def test_ways_are_cut_or_end_with_the_event_and_stay_within_the_walls() -> None:
+    shown = concepts.get("follow").demonstrations(1, seed=9)[0]
+    scene, path = begun(shown), ways(shown)
+    assert along(scene, path).shape == shown.positions[1:].shape
+    short = along(scene, path[:3])
+    assert np.allclose(short[:3], along(scene, path)[:3]), "so far it is the same"
+    relative = (short - anchors(scene)[1:, None])[:, scene.movable]
+    assert np.allclose(relative[3:], relative[2:3]), (
+        "and then it keeps its place relative to whom it is about"
+    )
+    early = scene.replace(positions=scene.positions[:5])
+    assert np.allclose(along(early, path), along(scene, path)[:4]), "of a longer one the first part counts"
+    assert np.abs(along(scene, 10 * path)[:, scene.movable]).max() == 0.95
