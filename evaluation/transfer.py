@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from ..agents.agent import Agent
 from ..agents.concept_agent import concept_agent
+from ..agents.mission import DRAFTS
 from ..agents.planning_agent import PLANNING, oracle_agent
 from ..concepts.catalogue import CATALOGUE
 from ..concepts.concept import Concept
@@ -144,6 +145,8 @@ def _key(cell: Cell, weights: str, starts: int) -> str:
     version = f"planning {PLANNING}"
     if cell.body == "particle":
         version = "3" if cell.task.generation.frames > 1 else "4"
+    if cell.agent == "concept" and cell.body != STRANGER:
+        version = f"{version}, drafts {DRAFTS}"
     return f"{version}/{digest}/{starts}"
 
 
