@@ -17,6 +17,9 @@ from conceptgym.agents.baselines.goals import (
 )
 from conceptgym.agents.copying import along
 from conceptgym.agents.lesson import Lesson
+from conceptgym.agents.mission import DRAFTS
+from conceptgym.agents.planning_agent import PLANNING
+from conceptgym.agents.roster import find
 from conceptgym.concepts.event import Event
 from conceptgym.envs.particle.env import ParticleEnv
 from conceptgym.evaluation.bodies import make_body
@@ -133,3 +136,10 @@ def test_averaged_goals_know_nothing_of_whom_a_task_is_about() -> None:
         aims.append(intention(mean_ways)(env, shown, 0).targets(event))
     assert not np.array_equal(scene.attention, lied.attention)
     assert np.array_equal(aims[0], aims[1])
+
+
+@pytest.mark.parametrize("name", ["concept", "nearest", "goal-average", "conditional"])
+def test_results_depend_on_what_becomes_of_drafts_and_on_the_planner(name: str) -> None:
+    """What is in the configuration is in a record's key: older results are not taken for new ones."""
+    config = find(name).config
+    assert config["drafts"] == DRAFTS and config["planning"] == PLANNING
