@@ -34,6 +34,9 @@ from .planning_agent import PlanningAgent, Settings
 UNDERSTOOD = 0.1
 """Mean energy of the demonstrations above which the agent says that it does not understand them."""
 
+CANDIDATES = 1
+"""Counts up with what is considered, and is part of what results depend on."""
+
 _TRUST = 3.0
 """What straying from a copied path costs: down the energy one comes where it is wrong."""
 

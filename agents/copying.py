@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from gymnasium.error import DependencyNotInstalled
 from jaxtyping import Float, Int
+from scipy.interpolate import RBFInterpolator
+from scipy.optimize import linear_sum_assignment
 
 from ..concepts.event import Event
 
@@ -37,14 +38,11 @@ def matched(places: Float[np.ndarray, "m 2"], others: Float[np.ndarray, "k 2"]) 
     """Which of the others belongs to each place, (M,), so that the squared distances sum to the least.
 
     Where there are fewer others, some belong to several.
-
-    Raises:
-        DependencyNotInstalled: SciPy is not there.
     """
-    try:
-        from scipy.optimize import linear_sum_assignment
-    except ImportError as error:
-        raise DependencyNotInstalled('matching needs SciPy: pip install "conceptgym[torch]"') from error
+    return _paired(places, others)
+
+
+def _paired(places: Float[np.ndarray, "m d"], others: Float[np.ndarray, "k d"]) -> Int[np.ndarray, " m"]:
     pool = np.arange(max(len(places), len(others))) % len(others)
     gap = ((places[:, None] - others[pool][None]) ** 2).sum(-1)
     return np.asarray(pool[linear_sum_assignment(gap)[1]])
@@ -74,8 +72,44 @@ def along(event: Event, ways: Float[np.ndarray, "s m 2"]) -> Float[np.ndarray, "
     return aims
 
 
+def scenery(event: Event) -> Int[np.ndarray, " s"]:
+    """Who is attended and stays where it is, or moves by itself, (S,)."""
+    return np.flatnonzero((event.attention > 0.5) & event.present & ~event.movable)
+
+
+def warped(event: Event, one: Event) -> Float[np.ndarray, "t n 2"] | None:
+    """A demonstration's ways as if its scene were bent into this one, (T, N, 2); None where it cannot be.
+
+    Where a course of time is about several, each of them and of those who move comes to lie on its
+    counterpart as it is at first, and all else in between: radial basis functions interpolate how far, as in
+    Schulman et al., "Learning from demonstrations through the use of non-rigid registration" (ISRR 2013), there
+    with thin plates. The attended are told apart by their colours, those who move by where they begin.
+    """
+    mine, theirs = scenery(event), scenery(one)
+    if len(event.positions) == 2 or len(mine) < 2 or len(mine) != len(theirs):
+        return None
+    theirs = theirs[_paired(event.colors[mine], one.colors[theirs])]
+    slots, others = np.flatnonzero(event.movable), np.flatnonzero(one.movable)
+    begin = event.initial[slots] - event.initial[mine].mean(0)
+    others = others[matched(begin, one.initial[others] - one.initial[theirs].mean(0))]
+    given, wanted = np.concatenate([theirs, others]), np.concatenate([mine, slots])
+    _, kept = np.unique(given, return_index=True)
+    bent = RBFInterpolator(one.initial[given[kept]], event.initial[wanted[kept]], kernel="linear", degree=0)
+    times = np.minimum(np.arange(1, len(event.positions)), len(one.positions) - 1)
+    path = one.positions[times][:, others]
+    aims = event.positions[1:].astype(np.float64)
+    aims[:, slots] = np.clip(bent(path.reshape(-1, 2)).reshape(path.shape), -_EDGE, _EDGE)
+    return aims
+
+
 def copies(event: Event, shown: Event) -> Float[np.ndarray, "k t1 n 2"]:
-    """The event as if those who move did what they do in each of k demonstrations, (k, T+1, N, 2)."""
-    made = [along(event, ways(shown[index])) for index in range(len(shown.positions))]
+    """The event as if those who move did what they do in demonstrations, (K, T+1, N, 2).
+
+    Of each demonstration the ways relative to the anchors; and then those of scenes that were bent into this
+    one, where they can be.
+    """
+    every = [shown[index] for index in range(len(shown.positions))]
+    bent = [warped(event, one) for one in every]
+    made = np.stack([*(along(event, ways(one)) for one in every), *(one for one in bent if one is not None)])
     first = np.broadcast_to(event.positions[:1], (len(made), 1, *event.positions.shape[1:]))
-    return np.concatenate([first, np.stack(made)], axis=1).astype(event.positions.dtype)
+    return np.concatenate([first, made], axis=1).astype(event.positions.dtype)

@@ -17,7 +17,7 @@ import torch
 from tqdm import tqdm
 
 from ..agents.agent import Agent
-from ..agents.concept_agent import concept_agent
+from ..agents.concept_agent import CANDIDATES, concept_agent
 from ..agents.mission import DRAFTS
 from ..agents.planning_agent import PLANNING, oracle_agent
 from ..concepts.catalogue import CATALOGUE
@@ -146,7 +146,7 @@ def _key(cell: Cell, weights: str, starts: int) -> str:
     if cell.body == "particle":
         version = "3" if cell.task.generation.frames > 1 else "4"
     if cell.agent == "concept" and cell.body != STRANGER:
-        version = f"{version}, drafts {DRAFTS}"
+        version = f"{version}, drafts {DRAFTS}, candidates {CANDIDATES}"
     return f"{version}/{digest}/{starts}"
 
 

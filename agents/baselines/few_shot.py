@@ -16,7 +16,7 @@ from ...concepts.release import load_pretrained
 from ...envs.identify import IdentifyWorld
 from ...envs.single import ConceptEnv
 from ..agent import Agent, Given
-from ..concept_agent import UNDERSTOOD, concept_agent
+from ..concept_agent import CANDIDATES, UNDERSTOOD, concept_agent
 from ..lesson import Lesson, Track
 from ..mission import DRAFTS
 from ..planning_agent import PLANNING
@@ -37,7 +37,8 @@ class ConceptContestant:
     @property
     def config(self) -> Mapping[str, object]:
         """Which weights, what it considers, and how it plans."""
-        return {"weights": self.model().digest, "drafts": DRAFTS, "planning": PLANNING}
+        told = {"candidates": CANDIDATES, "drafts": DRAFTS, "planning": PLANNING}
+        return {"weights": self.model().digest, **told}
 
     def learn(self, lesson: Lesson) -> Agent:
         """Learns nothing before an episode: inference is part of acting."""

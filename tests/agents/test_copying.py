@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from conceptgym import concepts
-from conceptgym.agents.copying import along, anchors, copies, matched, ways
+from conceptgym.agents.copying import along, anchors, copies, matched, scenery, warped, ways
 from conceptgym.concepts.event import Event
 from conceptgym.concepts.task import Task
 
@@ -37,7 +37,9 @@ def test_ways_are_relative_to_whom_they_are_about() -> None:
     assert np.allclose(anchors(nobody[0]), square.initial[0, square.present[0]].mean(0))
 
 
-@pytest.mark.parametrize("name", ["near", "between", "offset", "square", "orbit", "guard", "follow"])
+@pytest.mark.parametrize(
+    "name", ["near", "between", "offset", "square", "orbit", "guard", "follow", "after", "visit_in_order"]
+)
 def test_a_demonstration_copied_to_its_own_scene_is_itself(name: str) -> None:
     shown = concepts.get(name).demonstrations(5, seed=4)
     within = np.abs(shown.positions).max((1, 2, 3)) <= 0.95
@@ -55,11 +57,21 @@ def test_copies_in_other_scenes_are_of_the_same_concept(name: str, least: float)
     concept = concepts.get(name)
     shown = concept.demonstrations(5, seed=5)
     others = Task(concept).sample(np.random.default_rng(6), 20)
-    held = [concept.satisfied(copied(begun(others[row]), shown), "generate") for row in range(20)]
+    held = [concept.satisfied(batch_of(begun(others[row]), shown), "generate")[:5] for row in range(20)]
     assert np.mean(held) >= least
 
 
-def copied(scene: Event, shown: Event) -> Event:
+@pytest.mark.parametrize(("name", "least"), [("visit_in_order", 0.7), ("after", 0.4)])
+def test_where_several_are_attended_scenes_are_bent(name: str, least: float) -> None:
+    concept = concepts.get(name)
+    shown = concept.demonstrations(5, seed=5)
+    others = Task(concept).sample(np.random.default_rng(6), 20)
+    batches = [concept.satisfied(batch_of(begun(others[row]), shown), "generate") for row in range(20)]
+    held = np.stack(batches).reshape(20, 2, 5).mean((0, 2))
+    assert held[0] < 0.1 and held[1] >= least, "relative to the middle of several there is no way"
+
+
+def batch_of(scene: Event, shown: Event) -> Event:
     paths = copies(scene, shown)
     return scene.map(lambda array: np.repeat(array[None], len(paths), axis=0)).replace(positions=paths)
 
@@ -85,3 +97,33 @@ def test_ways_are_cut_or_end_with_the_event_and_stay_within_the_walls() -> None:
     early = scene.replace(positions=scene.positions[:5])
     assert np.allclose(along(early, path), along(scene, path)[:4]), "of a longer one the first part counts"
     assert np.abs(along(scene, 10 * path)[:, scene.movable]).max() == 0.95
+
+
+def test_a_scene_is_bent_so_that_each_lies_on_its_counterpart() -> None:
+    """A path through the three references, in any slots and at other places, goes through them there."""
+    concept, rng = concepts.get("visit_in_order"), np.random.default_rng(0)
+    shown, scene = concept.demonstrations(1, seed=0)[0], begun(concept.demonstrations(1, seed=1)[0])
+    refs, mover = scenery(shown), np.flatnonzero(shown.movable)[0]
+    order = [refs[shown.colors[refs, channel].argmax()] for channel in range(3)]
+    path = shown.positions.copy()
+    for index, one in enumerate(order):
+        path[2 + 3 * index, mover] = shown.initial[one]
+    told = shown.replace(positions=path)
+    slots = rng.permutation(len(scene.sizes))
+    mixed = Event(
+        scene.positions[:, slots],
+        **{
+            name: getattr(scene, name)[slots]
+            for name in ("colors", "sizes", "present", "movable", "marker", "attention")
+        },
+    )
+    for event in (scene, mixed):
+        made, here = warped(event, told), scenery(event)
+        assert made is not None
+        for index in range(3):
+            wanted = event.initial[here[event.colors[here, index].argmax()]]
+            assert np.allclose(made[1 + 3 * index, event.movable], wanted, atol=1e-6)
+    fewer = scene.replace(attention=np.where(np.arange(len(slots)) == scenery(scene)[0], 1.0, 0.0))
+    assert warped(scene, told) is not None and warped(fewer, told) is None, "a pair has to be found for each"
+    state = scene.replace(positions=scene.positions[:2])
+    assert warped(state, told) is None, "where only the end counts it does not matter where one begins"
