@@ -82,8 +82,8 @@ def warped(event: Event, one: Event) -> Float[np.ndarray, "t n 2"] | None:
 
     Where a course of time is about several, each of them and of those who move comes to lie on its
     counterpart as it is at first, and all else in between: radial basis functions interpolate how far, as in
-    Schulman et al., "Learning from demonstrations through the use of non-rigid registration" (ISRR 2013), there
-    with thin plates. The attended are told apart by their colours, those who move by where they begin.
+    Schulman et al., "Learning from demonstrations through the use of non-rigid registration" (ISRR 2013), with
+    thin plates there. The attended are told apart by their colours, those who move by where they begin.
     """
     mine, theirs = scenery(event), scenery(one)
     if len(event.positions) == 2 or len(mine) < 2 or len(mine) != len(theirs):
