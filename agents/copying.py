@@ -81,9 +81,10 @@ def warped(event: Event, one: Event) -> Float[np.ndarray, "t n 2"] | None:
     """A demonstration's ways as if its scene were bent into this one, (T, N, 2); None where it cannot be.
 
     Where a course of time is about several, each of them and of those who move comes to lie on its
-    counterpart as it is at first, and all else in between: radial basis functions interpolate how far, as in
-    Schulman et al., "Learning from demonstrations through the use of non-rigid registration" (ISRR 2013), with
-    thin plates there. The attended are told apart by their colours, those who move by where they begin.
+    counterpart as it is at first, and all else in between. The attended are told apart by their colours,
+    those who move by where they begin. Radial basis functions interpolate how far: Schulman et al.,
+    "Learning from demonstrations through the use of non-rigid registration" (ISRR 2013), with thin
+    plates there.
     """
     mine, theirs = scenery(event), scenery(one)
     if len(event.positions) == 2 or len(mine) < 2 or len(mine) != len(theirs):
