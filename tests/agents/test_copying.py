@@ -124,6 +124,8 @@ def test_a_scene_is_bent_so_that_each_lies_on_its_counterpart() -> None:
             wanted = event.initial[here[event.colors[here, index].argmax()]]
             assert np.allclose(made[1 + 3 * index, event.movable], wanted, atol=1e-6)
     fewer = scene.replace(attention=np.where(np.arange(len(slots)) == scenery(scene)[0], 1.0, 0.0))
-    assert warped(scene, told) is not None and warped(fewer, told) is None, "a pair has to be found for each"
+    two = scene.replace(attention=np.where(np.isin(np.arange(len(slots)), scenery(scene)[:2]), 1.0, 0.0))
+    assert warped(scene, told) is not None and warped(fewer, fewer) is None, "one has no scene to bend"
+    assert warped(two, two) is not None and warped(two, told) is None, "each needs a counterpart"
     state = scene.replace(positions=scene.positions[:2])
     assert warped(state, told) is None, "where only the end counts it does not matter where one begins"
