@@ -19,6 +19,7 @@ from operator import and_
 import numpy as np
 import torch
 from jaxtyping import Float
+from torch import Tensor
 
 from ..concepts.energy.codes import ConceptCode, Formula
 from ..concepts.event import Event
@@ -34,8 +35,12 @@ from .planning_agent import PlanningAgent, Settings
 UNDERSTOOD = 0.1
 """Mean energy of the demonstrations above which the agent says that it does not understand them."""
 
-CANDIDATES = 1
+CANDIDATES = 2
 """Counts up with what is considered, and is part of what results depend on."""
+
+_CHANGED = 0.1
+"""What a unit of distance costs by which a path had to be changed, so that one can walk it: energies of paths
+that are right differ by less than tells which of them is."""
 
 _TRUST = 3.0
 """What straying from a copied path costs: down the energy one comes where it is wrong."""
@@ -80,9 +85,10 @@ def concept_intention(
 
         def draft(event: Event) -> Draft:
             paths = torch.as_tensor(considered(event))
-            paths = caught_up(Context(event, 0.0, env.world.dt), paths)
-            best = _least(model, code, event, paths.numpy())
-            return Draft(paths[best].numpy(), _TRUST if best else 0.0)
+            walked = caught_up(Context(event, 0.0, env.world.dt), paths)
+            away = torch.linalg.vector_norm(walked - paths, dim=-1)[:, :, event.movable].mean((1, 2))
+            best = _least(model, code, event, walked.numpy(), _CHANGED * away)
+            return Draft(walked[best].numpy(), _TRUST if best else 0.0)
 
         residual = max(float(code.residual[0]) for code in codes)
         info = {"residual": residual, "understood": residual <= UNDERSTOOD}
@@ -94,10 +100,16 @@ def concept_intention(
     return intend
 
 
-def _least(model: ConceptModel, code: Formula, event: Event, paths: Float[np.ndarray, "k t1 n 2"]) -> int:
-    """Which path has the least energy."""
+def _least(
+    model: ConceptModel,
+    code: Formula,
+    event: Event,
+    paths: Float[np.ndarray, "k t1 n 2"],
+    more: Float[Tensor, " k"] | float = 0.0,
+) -> int:
+    """Which path has the least energy, and what it costs more."""
     batch = event.map(lambda array: np.repeat(array[None], len(paths), axis=0)).replace(positions=paths)
-    return int(torch.nan_to_num(model.energy(batch, code), nan=torch.inf).argmin())
+    return int(torch.nan_to_num(model.energy(batch, code) + more, nan=torch.inf).argmin())
 
 
 def _identified(

@@ -240,10 +240,12 @@ def test_of_what_it_draws_and_what_was_shown_it_takes_what_has_the_least_energy(
         assert intention.draft is not None
         path, trust = intention.draft(now)
         code = model.infer(shown, generator=torch.Generator().manual_seed(seed))
-        copied = caught_up(Context(now, 0.0, env.world.dt), torch.as_tensor(copies(now, shown))).numpy()
+        wished = copies(now, shown)
+        copied = caught_up(Context(now, 0.0, env.world.dt), torch.as_tensor(wished)).numpy()
+        away = np.linalg.norm(copied - wished, axis=-1)[:, :, now.movable].mean((1, 2))
         options = [path, *copied, np.asarray(model.generate(now, code).positions)]
         energies = [float(model.energy(now.replace(positions=one), code)) for one in options]
-        assert energies[0] <= min(energies[1:6]) + 1e-5, "as little as the best copy has, or less"
+        assert energies[0] <= min(energies[1:6] + 0.1 * away) + 1e-5, "as the best copy, or better"
         assert (trust > 0) == any(np.array_equal(path, one) for one in copied), "copies are followed"
         drawn_too += energies[6] > 0.1
         held.append(bool(orbit.satisfied(now.replace(positions=path), "generate")))
