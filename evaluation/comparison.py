@@ -89,16 +89,14 @@ class Curve(NamedTuple):
 
 def curves(row: Row) -> list[Curve]:
     """The learning curves of a row, one a task and replicate."""
-    found = {
-        (row.number(record), record.replicate): Curve(
-            row.number(record),
-            np.array(record.curve),
-            int(record.given["environment_steps"]),
-            record.replicate,
-        )
-        for record in row.records
-        if record.curve
-    }
+    found: dict[tuple[int, int], Curve] = {}
+    for record in row.records:
+        if record.curve:
+            where = (row.number(record), record.replicate)
+            steps = int(record.given["environment_steps"])
+            # Whoever had learned already in another block does not count what that took beyond its budget.
+            most = max(steps, found[where].steps) if where in found else steps
+            found[where] = Curve(where[0], np.array(record.curve), most, where[1])
     return [curve for _, curve in sorted(found.items(), key=lambda one: one[0])]
 
 
@@ -158,7 +156,7 @@ def state_of(curve: Curve) -> str:
     if not early.any() or span <= 0:
         return "short"
     last, before = success[late].mean(), success[early].mean()
-    middle = min(1.0, (last + before) / 2)  # means of ones may exceed it
+    middle = np.clip((last + before) / 2, 0, 1)  # means of ones may exceed it, and of zeros
     episodes = _INDEPENDENT * (1 + span / window)
     noise = 2 * (2 * middle * (1 - middle) / episodes) ** 0.5
     if abs(last - before) > max(_FLAT, noise):

@@ -126,6 +126,7 @@ def test_the_end_of_a_curve_is_flat_moves_or_is_too_short_to_tell() -> None:
 
     assert state([min(i, 12) / 12 for i in range(30)]) == "flat" and state([0.0] * 30) == "nothing"
     assert state([1.0 + 4e-16] * 30) == "flat", "means of ones may exceed it"
+    assert state([-4e-16] * 30) == "nothing", "and those of zeros may be less"
     assert state_of(Curve(0, RISING, 2200)) == "moving"
     assert state([0.0]) == "short" and state([0.5] * 30, window=26) == "short", "all points share episodes"
     # What means of so many episodes wobble by is no movement; twice that is.
