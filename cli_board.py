@@ -193,6 +193,11 @@ def leaderboard_collect(records: Path = Path("out/records"), rows: Path = ROWS) 
     for row, path in zip(found, paths, strict=True):
         if path.exists():
             old = load_row(path)
+            if old.agent["source"] != row.agent["source"]:
+                raise ValueError(
+                    f"{path} is the row of {old.agent['source']}, and {row.agent['source']} calls itself "
+                    f"{row.agent['name']!r}, too: give it a name of its own, or remove the row"
+                )
             row = merged(with_marks(row, old), old)
         print(f"{save_row(row, rows)}: {len(row.records)} cells, {row.failures} failed")
 
@@ -258,6 +263,8 @@ def leaderboard_film(
 ) -> int:
     """Film an episode of each row; agents that train read what they learned, or learn again.
 
+    Films of the same agents as they were configured before are removed.
+
     Args:
         rows: Folder of the rows.
         records: Folder of the records, with what was learned.
@@ -266,7 +273,7 @@ def leaderboard_film(
     """
     from tqdm import tqdm
 
-    from .evaluation.films import write_film
+    from .evaluation.films import forgotten, write_film
     from .evaluation.leaderboard import rows_in
     from .evaluation.rows import film_path
 
@@ -276,6 +283,9 @@ def leaderboard_film(
             write_film(row, records, films)
         except Exception as error:  # of this row's agent; the others are filmed all the same
             wrong.append(f"{row.agent['name']} in {row.suite.name}: {type(error).__name__}: {error}")
+    for path in forgotten(found, films):
+        path.unlink()
+        print(f"removed: {path}")
     for message in wrong:
         print(f"left out: {message}")
     return int(bool(wrong))

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
-Executor: TypeAlias = Callable[[Callable[[Any], Any], Sequence[Any], int], Iterator[Any]]
-"""Maps a function over items with a number of jobs; results come in any order."""
+Executor: TypeAlias = Callable[[Callable[[Any], Any], Sequence[Any], int, Path], Iterator[Any]]
+"""Maps a function over items with a number of jobs, and a folder of its own; results come in any order."""
 
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def _local(function: Callable[[T], R], items: Sequence[T], jobs: int) -> Iterator[R]:
+def _local(function: Callable[[T], R], items: Sequence[T], jobs: int, folder: Path) -> Iterator[R]:
     """In this process with one job, else in processes of this machine, by joblib's loky."""
     if jobs == 1:
         yield from map(function, items)
@@ -26,7 +28,7 @@ def _local(function: Callable[[T], R], items: Sequence[T], jobs: int) -> Iterato
     yield from parallel(joblib.delayed(function)(item) for item in items)
 
 
-def _ray(function: Callable[[T], R], items: Sequence[T], jobs: int) -> Iterator[R]:
+def _ray(function: Callable[[T], R], items: Sequence[T], jobs: int, folder: Path) -> Iterator[R]:
     """On the Ray cluster that the environment names, or on one of this machine's cores."""
     ray = _imported("ray", "ray")
     if not ray.is_initialized():
@@ -38,9 +40,12 @@ def _ray(function: Callable[[T], R], items: Sequence[T], jobs: int) -> Iterator[
         yield ray.get(done[0])
 
 
-def _submitit(function: Callable[[T], R], items: Sequence[T], jobs: int, cluster: str | None) -> Iterator[R]:
+def _submitit(
+    function: Callable[[T], R], items: Sequence[T], jobs: int, folder: Path, *, cluster: str
+) -> Iterator[R]:
+    """Through Slurm, whose nodes have to see the folder, or as it works on one machine ("local")."""
     submitit = _imported("submitit", "slurm")
-    executor = submitit.AutoExecutor(folder="out/submitit", cluster=cluster)
+    executor = submitit.AutoExecutor(folder=folder / "submitit", cluster=cluster)
     executor.update_parameters(timeout_min=600, cpus_per_task=1)
     if cluster != "local":
         executor.update_parameters(slurm_array_parallelism=jobs)
@@ -56,14 +61,23 @@ def _submitit(function: Callable[[T], R], items: Sequence[T], jobs: int, cluster
 EXECUTORS: dict[str, Executor] = {
     "local": _local,
     "ray": _ray,
-    "slurm": lambda function, items, jobs: _submitit(function, items, jobs, "slurm"),
-    "submitit-local": lambda function, items, jobs: _submitit(function, items, jobs, "local"),
+    "slurm": partial(_submitit, cluster="slurm"),
+    "submitit-local": partial(_submitit, cluster="local"),
 }
 """Executors by name; "submitit-local" is Slurm's way of working on one machine."""
 
 
-def mapped(function: Callable[[T], R], items: Sequence[T], executor: str, jobs: int) -> Iterator[R]:
+def mapped(
+    function: Callable[[T], R], items: Sequence[T], executor: str, jobs: int, folder: Path = Path("out")
+) -> Iterator[R]:
     """Maps a function over items; results come in any order.
+
+    Args:
+        function: What to do with each.
+        items: What there is.
+        executor: A name in ``EXECUTORS``.
+        jobs: How many at once.
+        folder: For an executor's own files.
 
     Raises:
         ValueError: An unknown executor, or less than one job.
@@ -72,7 +86,7 @@ def mapped(function: Callable[[T], R], items: Sequence[T], executor: str, jobs: 
         raise ValueError(f"executor is {executor!r}, expected one of {', '.join(EXECUTORS)}")
     if jobs < 1:
         raise ValueError(f"jobs is {jobs}, expected one at least")
-    return EXECUTORS[executor](function, items, jobs)
+    return EXECUTORS[executor](function, items, jobs, folder)
 
 
 def _imported(name: str, extra: str) -> Any:  # noqa: ANN401  (a module)

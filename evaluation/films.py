@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -71,3 +72,11 @@ def write_film(row: Row, records: Path, films: Path) -> Path:
     path = film_path(row, films)
     save_webp(film(row, records), str(path), fps=_FPS)
     return path
+
+
+def forgotten(rows: Sequence[Row], films: Path) -> list[Path]:
+    """Films of agents in suites of the rows, by whoever is configured in another way now."""
+    wanted = {film_path(row, films) for row in rows}
+    stems = {path.stem.rpartition("-")[0] for path in wanted}
+    every = sorted(films.glob("*.webp"))
+    return [path for path in every if path not in wanted and path.stem.rpartition("-")[0] in stems]

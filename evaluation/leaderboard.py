@@ -56,6 +56,9 @@ def entry(row: Row, films: Path | None = None, rows: Sequence[Row] = ()) -> dict
         rows: All rows, which it is compared with.
     """
     told = summary(row, np.random.default_rng(_SEED)) | commands(row)
+    newest = max((one.suite.version for one in rows if one.suite.name == row.suite.name), default=0)
+    if row.suite.version < newest:  # other tasks or starts: nothing that stands beside those of the newest
+        told["suite"] = f"{row.suite.name} v{row.suite.version}"
     told["against"] = against(row, rows, np.random.default_rng(_SEED))
     told["curves"] = learning(row, rows, np.random.default_rng(_SEED))
     told["courses"] = courses(row, rows or [row])

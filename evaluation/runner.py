@@ -184,7 +184,7 @@ def _run(told: dict[str, Any], cell: Cell, suite: Suite, contestant: Contestant,
     lesson = lesson_of(cell, suite, contestant, folder, shown)
     starts = suite.starts[cell.block * BLOCK : (cell.block + 1) * BLOCK]
     begun, given, episodes, failure = time.perf_counter(), Given(), [], ""
-    learning = 0.0
+    read = learning = 0.0
     curve: tuple[tuple[float, float], ...] = ()
     try:
         agent = contestant.learn(lesson)
@@ -192,13 +192,14 @@ def _run(told: dict[str, Any], cell: Cell, suite: Suite, contestant: Contestant,
             raise TypeError(
                 f"learn returned a {type(agent).__name__}, expected an agent with given, info, reset and act"
             )
-        learning = time.perf_counter() - begun
+        read = time.perf_counter() - begun  # shorter where it reads what it learned before, and says how long
+        learning = max(read, float(agent.info.get("learning", 0.0)))
         curve = tuple((steps, success) for steps, success in agent.info.get("curve", ()))
         episodes = [enact(env, agent, start, lesson.demonstrations) for start in starts]
         given = agent.given
     except (Exception, SystemExit):  # whatever a contestant does wrong belongs into the record, which says so
         failure, episodes = traceback.format_exc()[-1500:], []
-    acting = time.perf_counter() - begun - learning
+    acting = time.perf_counter() - begun - read
     env.close()
     return Record(
         **told,
@@ -259,5 +260,6 @@ def evaluate(
         jobs: Processes.
         progress: Whether to show a progress bar.
     """
-    done = mapped(run_cell, cells, executor, jobs)
+    folder = Path(cells[0].out).parent if cells else Path()
+    done = mapped(run_cell, cells, executor, jobs, folder)
     yield from tqdm(done, total=len(cells), unit="cell", disable=not progress, smoothing=0.05)

@@ -145,5 +145,6 @@ class Adversarial:
         def won(info: Mapping[str, object]) -> bool:
             return lesson.meter.ended[-1]  # the harness knows what the learner is not told
 
-        curve = kept(model, lesson.folder, lambda: practised(model, steps, seed, judge.learn, won))
-        return policy_of(model, Given(environment_steps=steps, episodes=self.judge.episodes), curve)
+        learned = kept(model, lesson.folder, lambda: practised(model, steps, seed, judge.learn, won))
+        given = Given(environment_steps=learned.steps, episodes=self.judge.episodes)
+        return policy_of(model, given, learned)

@@ -8,6 +8,8 @@ as one every step. SAC and TD3 were tuned after that (``conceptgym tune``), and 
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
@@ -96,7 +98,7 @@ class Policy:
     Attributes:
         predict: Maps an observation to an action.
         given: What it was given.
-        info: The learning curve: pairs of steps and success.
+        info: The learning curve, pairs of steps and success, and how many seconds learning took.
         goal: Whether it reads the goal variant's observations.
     """
 
@@ -162,10 +164,10 @@ class Reinforcement:
                 remember(model, lesson, settings.episodes)
             return practised(model, settings.steps, lesson.seed, won=_succeeded(practice))
 
-        curve = kept(model, lesson.folder, practise)
+        learned = kept(model, lesson.folder, practise)
         told = {"reward": True, "goal": settings.goal}
-        given = Given(environment_steps=settings.steps, episodes=settings.episodes, **told)
-        return policy_of(model, given, curve, settings.goal)
+        given = Given(environment_steps=learned.steps, episodes=settings.episodes, **told)
+        return policy_of(model, given, learned, settings.goal)
 
 
 def _succeeded(practice: Metered) -> Callable[[Mapping[str, Any]], bool]:
@@ -179,30 +181,46 @@ def _succeeded(practice: Metered) -> Callable[[Mapping[str, Any]], bool]:
     return won
 
 
-def policy_of(model: Any, given: Given, curve: list[list[float]], goal: bool = False) -> Policy:  # noqa: ANN401
+@dataclass(frozen=True)
+class Learned:
+    """What came of a learner's practice, beside its policy.
+
+    Attributes:
+        curve: Pairs of steps and success.
+        steps: Steps it took in its environment: those of a last rollout may exceed what was asked for.
+        seconds: How long it took.
+    """
+
+    curve: list[list[float]]
+    steps: int
+    seconds: float
+
+
+def policy_of(model: Any, given: Given, learned: Learned, goal: bool = False) -> Policy:  # noqa: ANN401
     """What a learner does after its learning."""
 
     def predict(observation: Any) -> np.ndarray:  # noqa: ANN401  (a vector, or a goal variant's dictionary)
         return np.asarray(model.predict(observation, deterministic=True)[0])
 
-    return Policy(predict, given, {"curve": curve}, goal)
+    return Policy(predict, given, {"curve": learned.curve, "learning": learned.seconds}, goal)
 
 
-def kept(model: Any, folder: Path | None, learn: Callable[[], list[list[float]]]) -> list[list[float]]:  # noqa: ANN401
-    """Lets a learner learn and keeps what it learned, or reads what it learned before; its curve."""
+def kept(model: Any, folder: Path | None, learn: Callable[[], list[list[float]]]) -> Learned:  # noqa: ANN401
+    """Lets a learner learn and keeps what it learned, or reads what it learned before."""
     path = folder and folder / "policy.safetensors"
     if path and path.is_file():
         model.policy.load_state_dict(load_file(str(path)))
-        curve: list[list[float]] = np.loadtxt(path.with_suffix(".csv"), ndmin=2).tolist()
-        return curve
+        return Learned(**json.loads(path.with_suffix(".json").read_text()))
+    begun = time.perf_counter()
     curve = learn()
+    learned = Learned(curve, int(model.num_timesteps), round(time.perf_counter() - begun, 3))
     if path:
         tensors = {name: part.contiguous().clone() for name, part in model.policy.state_dict().items()}
-        with written_atomically(path.with_suffix(".csv")) as temporary:
-            np.savetxt(temporary, np.array(curve).reshape(-1, 2))
-        with written_atomically(path) as temporary:
+        with written_atomically(path.with_suffix(".json")) as temporary:
+            Path(temporary).write_text(json.dumps(asdict(learned)))
+        with written_atomically(path) as temporary:  # the last one: where it is, the other one is
             save_file(tensors, temporary)
-    return curve
+    return learned
 
 
 def make_learner(settings: ReinforcementConfig, env: gym.Env[Any, Any], lesson: Lesson) -> Any:  # noqa: ANN401  (a BaseAlgorithm)

@@ -162,6 +162,14 @@ def test_the_page_shows_all_suites_at_a_glance_and_draws_learning_curves(
     assert texts(driver, "#courses .legend li") and driver.get_log("browser") == []
 
 
+def test_an_older_version_of_a_suite_stands_apart(records: list[Record]) -> None:
+    rows = collected(records)
+    newer = [replace(row, suite=replace(row.suite, version=2)) for row in rows[:1]]
+    every = [*rows, *newer]
+    assert [entry(row, None, every)["suite"] for row in every] == ["smoke v1"] * len(rows) + ["smoke"]
+    assert {entry(row, None, rows)["suite"] for row in rows} == {"smoke"}
+
+
 def test_the_page_fits_a_phone(browser: Any, records: list[Record], tmp_path: Path) -> None:  # noqa: ANN401
     browser.set_window_size(500, 800)
     driver = opened(browser, collected(records), tmp_path / "board.html")

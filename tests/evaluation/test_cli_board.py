@@ -10,9 +10,17 @@ import numpy as np
 import pytest
 from conceptgym.cli import main
 from conceptgym.evaluation import plan
-from conceptgym.evaluation.films import film
+from conceptgym.evaluation.films import film, forgotten
 from conceptgym.evaluation.records import cell_key, load_record, save_record
-from conceptgym.evaluation.rows import MATCHED, load_row, save_row, summary
+from conceptgym.evaluation.rows import (
+    MATCHED,
+    collected,
+    film_path,
+    load_row,
+    records_in,
+    save_row,
+    summary,
+)
 from conceptgym.evaluation.suites import load_suite
 
 
@@ -136,6 +144,36 @@ def test_two_configurations_of_one_name_are_not_written_over_each_other(
     assert main(["leaderboard", "collect", "--records", str(records), "--rows", str(rows)]) == 2
     assert "several configurations" in capsys.readouterr().err
     assert not rows.exists()
+
+
+def test_a_row_is_not_overwritten_by_somebody_else_of_that_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records, rows = tmp_path / "records", tmp_path / "rows"
+    words = ["evaluate", "agent", "idle", "--suite", "smoke", "--seeds", "1", "--out", str(records)]
+    collect = ["leaderboard", "collect", "--records", str(records), "--rows", str(rows)]
+    assert main(words) == 0 and main(collect) == 0
+    (row,) = rows.iterdir()
+    before = row.read_bytes()
+    for path in list(records.rglob("*.json")):
+        told = json.loads(path.read_text())
+        told["agent"]["source"] = "mine:Lazy"
+        told["key"] = cell_key(told)
+        path.write_text(json.dumps(told))
+    capsys.readouterr()
+    assert main(collect) == 2
+    assert "is the row of idle, and mine:Lazy calls itself 'do nothing'" in capsys.readouterr().err
+    assert row.read_bytes() == before
+
+
+def test_films_of_former_configurations_are_forgotten_and_no_others(tmp_path: Path) -> None:
+    words = ["evaluate", "agent", "idle", "--suite", "smoke", "--seeds", "1", "--out", str(tmp_path / "r")]
+    assert main(words) == 0
+    (row,) = collected(records_in(tmp_path / "r"))
+    former = "smoke-v1--do-nothing-00000000.webp"
+    for name in (film_path(row, tmp_path).name, former, "smoke-v1--random-00000000.webp", "holiday.webp"):
+        (tmp_path / name).touch()
+    assert [path.name for path in forgotten([row], tmp_path)] == [former]
 
 
 def test_the_board_is_filled_with_what_is_missing(

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conceptgym.agents import roster
-from conceptgym.agents.agent import Agent
+from conceptgym.agents.agent import Agent, Given
 from conceptgym.agents.baselines.floors import Idle
-from conceptgym.agents.baselines.reinforcement import td3
+from conceptgym.agents.baselines.reinforcement import Policy, td3
 from conceptgym.agents.lesson import RESERVED, Contestant, Lesson, Track, expert_action, recorded_episode
 from conceptgym.cli import main
 from conceptgym.evaluation.bodies import BODIES, make_body
@@ -55,6 +55,29 @@ class Broken:
         if "near" in lesson.make().task.name:
             raise self.how("no idea")
         return Idle().learn(lesson)
+
+
+@dataclass(frozen=True)
+class Remembering:
+    """Says that it learned for an hour, as whoever reads what it learned then."""
+
+    name: str = "remembering"
+    track: Track = "few-shot"
+    config: Mapping[str, object] = field(default_factory=dict)
+
+    def learn(self, lesson: Lesson) -> Agent:
+        """Does not, by now."""
+        return Policy(lambda seen: np.zeros(0), Given(), {"learning": 3600.0})
+
+
+def test_what_was_learned_before_counts_with_the_time_that_it_took(
+    smoke: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(roster, "find", lambda name: Remembering())
+    monkeypatch.setattr(Policy, "act", lambda self, seen: np.zeros(self._env.action_space.shape, np.float32))
+    record = run_cell(cells_of(smoke, "remembering", 1, tmp_path)[0])
+    assert not record.failure and record.seconds["learning"] == 3600.0
+    assert 0 <= record.seconds["acting"] < 600
 
 
 @pytest.mark.parametrize("name", suite_names())
@@ -126,6 +149,7 @@ def test_slurms_local_executor_does_the_same(
         )
     )
     assert [r.outcomes for r in here] == [r.outcomes for r in there]
+    assert (tmp_path / "submitit").is_dir() and not (tmp_path / "out").exists(), "its files lie beside ours"
 
 
 @pytest.mark.slow
