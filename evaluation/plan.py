@@ -35,8 +35,20 @@ _NO_GOAL = ("identify", "particle follow", "particle guard", "arm follow", "arm 
 
 REPLICATES = 5
 
-HEADLINE: dict[str, int] = {"concept": 10, "conditional": 10}
-"""Replicates of those whom claims in a headline are about: the concept agent, and its fair rival."""
+HEADLINE = ("concept", "conditional")
+"""Whom claims in a headline are about: the concept agent, and its fair rival."""
+
+HEADLINE_SUITES = (
+    "particle-5shot", "identify-5shot", "compose", "arm-reach", "arm-rearrange", "arm-temporal",
+)  # fmt: skip
+"""The suites that those claims rest on."""
+
+HEADLINE_REPLICATES = 10
+
+
+def replicates(agent: str, suite: str) -> int:
+    """How many replicates an agent has in a suite."""
+    return HEADLINE_REPLICATES if agent in HEADLINE and suite in HEADLINE_SUITES else REPLICATES
 
 
 def planned(agent: str, out: Path) -> Iterator[Cell]:
@@ -46,12 +58,11 @@ def planned(agent: str, out: Path) -> Iterator[Cell]:
         agent: A name; whoever is not in ``TRAINED`` is run on every task.
         out: Folder of the records.
     """
-    replicates = HEADLINE.get(agent, REPLICATES)
     if agent not in TRAINED:
         for suite in suite_names():
-            yield from cells_of(load_suite(suite), agent, replicates, out)
+            yield from cells_of(load_suite(suite), agent, replicates(agent, suite), out)
         return
     for suite, items in SUBSET.items():
         fitting = [name for name in items if agent not in _HINDSIGHT or not name.startswith(_NO_GOAL)]
         if fitting:
-            yield from cells_of(load_suite(suite), agent, replicates, out, items=fitting)
+            yield from cells_of(load_suite(suite), agent, REPLICATES, out, items=fitting)
