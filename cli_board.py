@@ -166,12 +166,15 @@ def leaderboard_fill(
     return int(failed > 0)
 
 
-def leaderboard_collect(records: Path = Path("out/records"), rows: Path = ROWS) -> None:
+def leaderboard_collect(
+    records: Path = Path("out/records"), rows: Path = ROWS, replace: bool = False
+) -> None:
     """Gather records into one file a row; what a file has of the same configuration, and marks, stay.
 
     Args:
         records: Folder of the records.
         rows: Folder of the rows.
+        replace: Whether a row of another configuration gives way to one with fewer cells, too.
     """
     from .evaluation.rows import collected, load_row, merged, records_in, row_path, save_row, with_marks
 
@@ -197,6 +200,11 @@ def leaderboard_collect(records: Path = Path("out/records"), rows: Path = ROWS) 
                 raise ValueError(
                     f"{path} is the row of {old.agent['source']}, and {row.agent['source']} calls itself "
                     f"{row.agent['name']!r}, too: give it a name of its own, or remove the row"
+                )
+            if old.agent != row.agent and len(row.records) < len(old.records) and not replace:
+                raise ValueError(
+                    f"{path} has {len(old.records)} cells of another configuration, and {len(row.records)} "
+                    "are there of this one: run the others first, or add --replace"
                 )
             row = merged(with_marks(row, old), old)
         print(f"{save_row(row, rows)}: {len(row.records)} cells, {row.failures} failed")

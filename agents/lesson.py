@@ -97,7 +97,7 @@ class Lesson:
         make: Makes a fresh environment of the task; takes the environment's keyword arguments.
         demonstrations: Events that show the task, (k, T+1, N, 2).
         seed: Seeds the learning.
-        folder: For checkpoints and curves; None writes nothing.
+        folder: For checkpoints and curves, made by whoever writes there; None writes nothing.
         meter: Counts.
     """
 

@@ -195,7 +195,7 @@ def learning(row: Row, rows: Sequence[Row], rng: np.random.Generator) -> dict[st
         Where the reference is there: "judged": how many are of tasks at which it succeeds half of the time;
         "reached": how many of those come to its success there, to within five points, and stay; "until": the
         median of the steps that takes, None if half of them never do; and "until_interval", 95%, by the
-        bootstrap over curves.
+        stratified bootstrap, which draws the curves of each task again.
     """
     found = curves(row)
     if not found:
@@ -207,12 +207,19 @@ def learning(row: Row, rows: Sequence[Row], rng: np.random.Generator) -> dict[st
     if not known:
         return told
     levels = _levels(known[0], {curve.item for curve in found})
-    pairs = [(curve, levels[curve.item]) for curve in found]
-    steps = np.array([steps_until(curve, level) for curve, level in pairs if level is not None])
-    if not len(steps):
+    tasks: dict[int, list[float]] = {}
+    for curve in found:
+        level = levels[curve.item]
+        if level is not None:
+            tasks.setdefault(curve.item, []).append(steps_until(curve, level))
+    if not tasks:
         return told
-    drawn = np.median(steps[rng.integers(len(steps), size=(_DRAWS, len(steps)))], axis=1)
-    low, high = np.quantile(drawn, [0.025, 0.975], method="nearest")
+    steps = np.concatenate(list(tasks.values()))
+    # The tasks are given, and curves of each are drawn: else the interval would be of other tasks, too.
+    drawn = np.concatenate(
+        [rng.choice(np.array(own), size=(_DRAWS, len(own))) for own in tasks.values()], axis=1
+    )
+    low, high = np.quantile(np.median(drawn, axis=1), [0.025, 0.975], method="nearest")
     return told | {
         "judged": len(steps),
         "reached": int(np.isfinite(steps).sum()),

@@ -220,17 +220,26 @@ def check(value: object) -> None:
     starts = [outcome["start"] for outcome in told["outcomes"]]
     if len(set(starts)) < len(starts):
         raise RecordError("record.outcomes names one start twice")
-    config = json.dumps(told["agent"]["config"])
-    if len(config) > _LONGEST_CONFIG:
-        raise RecordError(f"record.agent.config is longer than {_LONGEST_CONFIG} characters")
-    if config.count("{") + config.count("[") > _MOST_PARTS:
-        raise RecordError(f"record.agent.config has more than {_MOST_PARTS} lists and objects")
+    check_config(told["agent"]["config"])
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         raise RecordError("record holds half of a character, which cannot be written") from error
     if told["key"] != cell_key(told):
         raise RecordError("record.key is not the hash of what the results depend on")
+
+
+def check_config(config: Mapping[str, object]) -> None:
+    """Checks that a contestant's configuration is small enough for a record.
+
+    Raises:
+        RecordError: It is not.
+    """
+    text = json.dumps(dict(config))
+    if len(text) > _LONGEST_CONFIG:
+        raise RecordError(f"record.agent.config is longer than {_LONGEST_CONFIG} characters")
+    if text.count("{") + text.count("[") > _MOST_PARTS:
+        raise RecordError(f"record.agent.config has more than {_MOST_PARTS} lists and objects")
 
 
 def cell_key(told: Mapping[str, Any]) -> str:

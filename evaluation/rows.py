@@ -13,6 +13,7 @@ import numpy as np
 
 from ..concepts.files import written_atomically
 from .packing import packed, unpacked
+from .plan import REPLICATES
 from .records import (
     Outcome,
     Record,
@@ -24,7 +25,7 @@ from .records import (
     save_record,
     to_json,
 )
-from .runner import BLOCK, records_of, slug
+from .runner import BLOCK, records_of, slug, sound_record
 from .statistics import (
     bootstrap_interval,
     design_effect,
@@ -71,9 +72,13 @@ class Row:
         return sum(bool(record.failure) for record in self.records)
 
     def sound(self) -> list[int]:
-        """Numbers of the tasks of which every start is there, of every replicate up to its last one."""
-        claimed = list(range(max(record.replicate for record in self.records) + 1))
-        return [task for task in self.tasks() if self.whole([task]) == claimed]
+        """Numbers of the tasks of which every start is there, of every replicate up to its last one.
+
+        Of those beyond the usual number whole ones count: others were begun.
+        """
+        last = max(record.replicate for record in self.records)
+        claimed = set(range(min(last + 1, REPLICATES))) | set(self.complete)
+        return [task for task in self.tasks() if claimed <= set(self.whole([task]))]
 
     def cell(self, item: int, replicate: int) -> list[Outcome]:
         """Outcomes of a task in one replicate."""
@@ -309,18 +314,10 @@ def scatter(row: Row, out: Path) -> int:
         How many were written.
     """
     folder = records_of(out, row.suite, str(row.agent["name"]))
-    missing = [record for record in row.records if not _sound(folder / f"{record.key}.json")]
+    missing = [record for record in row.records if not sound_record(folder / f"{record.key}.json")]
     for record in missing:
         save_record(record, folder)
     return len(missing)
-
-
-def _sound(path: Path) -> bool:
-    """Whether a record lies there that need not be written again: none that failed, or is damaged."""
-    try:
-        return path.exists() and not load_record(path).failure
-    except RecordError:
-        return False
 
 
 def film_path(row: Row, films: Path) -> Path:

@@ -22,6 +22,7 @@ from ..agents.agent import Agent, Given
 from ..agents.lesson import Contestant, Lesson
 from ..concepts.energy.provenance import commit
 from ..concepts.event import Event
+from ..envs.single import ConceptEnv
 from .bodies import BODIES, make_body
 from .episodes import Episode, enact
 from .executors import mapped
@@ -29,12 +30,16 @@ from .records import (
     SCHEMA,
     Outcome,
     Record,
+    RecordError,
     array_digest,
     cell_key,
+    check,
+    check_config,
     digest,
     load_record,
     machine,
     save_record,
+    to_json,
     versions,
 )
 from .suites import FOLDER, Suite, load_suite
@@ -144,34 +149,49 @@ def run_cell(cell: Cell, again: bool = False) -> Record:
     Args:
         cell: The cell.
         again: Whether to run it in any case, and to write nothing.
+
+    Raises:
+        RecordError: The contestant's configuration fits into no record.
     """
     suite, contestant = load_suite(cell.suite, Path(cell.suites), cell.version), roster.find(cell.agent)
+    check_config(contestant.config)  # better now than after hours of learning
     told = identity(cell, suite, contestant)
     folder = records_of(Path(cell.out), suite, contestant.name)
-    path = folder / f"{told['key']}.json"
-    if path.exists() and not again:
-        known = load_record(path)
-        if not known.failure:
-            return known
+    known = None if again else sound_record(folder / f"{told['key']}.json")
+    if known:
+        return known
     record = _run(told, cell, suite, contestant, folder)
     if not again:
         save_record(record, folder)
     return record
 
 
+def sound_record(path: Path) -> Record | None:
+    """The record of a file that need not be run again; None if it failed, is damaged or is not there."""
+    try:
+        known = load_record(path)
+    except (RecordError, FileNotFoundError):
+        return None
+    return None if known.failure else known
+
+
+_LESSON = ("suite", "item", "agent", "replicate", "shown")
+
+
 def lesson_of(cell: Cell, suite: Suite, contestant: Contestant, folder: Path, shown: Event) -> Lesson:
     """What a contestant may learn a cell's task from; what it learns is kept below a folder.
 
-    Another configuration of the contestant has another folder: it has to learn for itself.
+    Whatever learning depends on has a folder of its own there: another one has to be learned.
     """
     item, seed = suite.items[cell.item], suite.shown[cell.replicate]
-    config = digest(dict(contestant.config))[:8]
+    told = identity(cell, suite, contestant)
+    key = digest({name: told[name] for name in _LESSON})[:8]
 
     def make(**arguments: object) -> Any:  # noqa: ANN401  (a ConceptEnv)
         return make_body(item.body, item.action, item.argument, **arguments)
 
-    told = None if contestant.track == "reward" else shown
-    return Lesson(make, told, seed, folder / "learned" / f"{slug(item.name)}-{cell.replicate}-{config}")
+    seen = None if contestant.track == "reward" else shown
+    return Lesson(make, seen, seed, folder / "learned" / f"{slug(item.name)}-{cell.replicate}-{key}")
 
 
 def _run(told: dict[str, Any], cell: Cell, suite: Suite, contestant: Contestant, folder: Path) -> Record:
@@ -183,37 +203,44 @@ def _run(told: dict[str, Any], cell: Cell, suite: Suite, contestant: Contestant,
     shown = env.demonstrations(suite.k, suite.shown[cell.replicate])
     lesson = lesson_of(cell, suite, contestant, folder, shown)
     starts = suite.starts[cell.block * BLOCK : (cell.block + 1) * BLOCK]
-    begun, given, episodes, failure = time.perf_counter(), Given(), [], ""
-    read = learning = 0.0
-    curve: tuple[tuple[float, float], ...] = ()
+    base = {
+        **told, "demonstrations": _shown_digest(shown), "machine": {**machine(), "threads": 1},
+        "versions": versions(), "commit": commit(),
+    }  # fmt: skip
+    begun = time.perf_counter()
     try:
-        agent = contestant.learn(lesson)
-        if not isinstance(agent, Agent):
-            raise TypeError(
-                f"learn returned a {type(agent).__name__}, expected an agent with given, info, reset and act"
-            )
-        read = time.perf_counter() - begun  # shorter where it reads what it learned before, and says how long
-        learning = max(read, float(agent.info.get("learning", 0.0)))
-        curve = tuple((steps, success) for steps, success in agent.info.get("curve", ()))
-        episodes = [enact(env, agent, start, lesson.demonstrations) for start in starts]
-        given = agent.given
+        record = Record(**base, **_tried(contestant, lesson, env, starts))
+        check(to_json(record))
     except (Exception, SystemExit):  # whatever a contestant does wrong belongs into the record, which says so
-        failure, episodes = traceback.format_exc()[-1500:], []
-    acting = time.perf_counter() - begun - read
+        seconds = {"learning": round(time.perf_counter() - begun, 3), "acting": 0.0}
+        nothing = {"given": _charged(Given(), lesson), "outcomes": (), "latency": _latency([])}
+        failure = traceback.format_exc()[-1500:].encode(errors="replace").decode()
+        record = Record(**base, **nothing, seconds=seconds, failure=failure)
     env.close()
-    return Record(
-        **told,
-        demonstrations=_shown_digest(shown),
-        given=_charged(given, lesson),
-        outcomes=tuple(_outcome(start, one) for start, one in zip(starts, episodes, strict=False)),
-        latency=_latency(episodes),
-        seconds={"learning": round(learning, 3), "acting": round(acting, 3)},
-        machine={**machine(), "threads": 1},
-        versions=versions(),
-        commit=commit(),
-        curve=curve,
-        failure=failure,
-    )
+    return record
+
+
+def _tried(contestant: Contestant, lesson: Lesson, env: ConceptEnv, starts: Sequence[int]) -> dict[str, Any]:
+    """Lets a contestant learn and act: what it was given, how it did, and how long that took."""
+    begun = time.perf_counter()
+    agent = contestant.learn(lesson)
+    if not isinstance(agent, Agent):
+        raise TypeError(
+            f"learn returned a {type(agent).__name__}, expected an agent with given, info, reset and act"
+        )
+    read = time.perf_counter() - begun  # shorter where it reads what it learned before, and says how long
+    learning = max(read, float(agent.info.get("learning", 0.0)))
+    curve = tuple((float(steps), float(success)) for steps, success in agent.info.get("curve", ()))
+    begun = time.perf_counter()
+    episodes = [enact(env, agent, start, lesson.demonstrations) for start in starts]
+    acting = time.perf_counter() - begun
+    return {
+        "given": _charged(agent.given, lesson),
+        "outcomes": tuple(_outcome(start, one) for start, one in zip(starts, episodes, strict=True)),
+        "latency": _latency(episodes),
+        "seconds": {"learning": round(learning, 3), "acting": round(acting, 3)},
+        "curve": curve,
+    }
 
 
 def _shown_digest(shown: Event) -> str:
@@ -226,7 +253,8 @@ def _charged(given: Given, lesson: Lesson) -> dict[str, Any]:
     told["environment_steps"] = max(told["environment_steps"], meter.steps)
     told["reward"] = told["reward"] or meter.rewarded
     told["episodes"] = max(told["episodes"], meter.episodes)
-    return told
+    flags = ("reward", "goal")  # numpy's numbers are none that JSON has
+    return {name: bool(value) if name in flags else int(value) for name, value in told.items()}
 
 
 def _outcome(start: int, one: Episode) -> Outcome:
@@ -237,8 +265,8 @@ def _outcome(start: int, one: Episode) -> Outcome:
         round(one.returned, 6),
         round(one.error, 6),
         one.first,
-        one.model_steps,
-        one.missed,
+        int(one.model_steps),
+        int(one.missed),
     )
 
 

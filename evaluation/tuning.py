@@ -144,8 +144,20 @@ SPACES: dict[str, Space] = {
         8_000,
     ),
     "gail": Space(
-        {"rate": _RATES, "discount": (0.8, 0.9, 0.95), "judge_rate": _RATES, "judge_penalty": (1.0, 10.0)},
-        {"rate": 3e-4, "discount": 0.9, "judge_rate": 3e-4, "judge_penalty": 10.0},
+        {
+            "rate": _RATES,
+            "discount": (0.8, 0.9, 0.95),
+            "judge_rate": _RATES,
+            "judge_penalty": (1.0, 10.0),
+            "judge_reward": ("softplus", "logit"),
+        },
+        {
+            "rate": 3e-4,
+            "discount": 0.9,
+            "judge_rate": 3e-4,
+            "judge_penalty": 10.0,
+            "judge_reward": "softplus",
+        },
         _adversarial,
         40_000,
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import gymnasium as gym
@@ -13,14 +13,26 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
 from ..agent import Agent, Given
+from ..demonstrations import EpisodeArrays
 from ..lesson import Lesson, Track
-from .canonical import SHOWN, Canonical, Reading
+from .canonical import Canonical, Reading
 from .reinforcement import ReinforcementConfig, kept, make_learner, policy_of, practised
-from .supervised import dataset, mlp
+from .supervised import TAUGHT, dataset, mlp
+
+_POLICY: Mapping[str, Any] = {"net_arch": [128, 128], "log_std_init": -1.0}
+"""From the library's deviation of one on, the expert is told from the learner by the latter's noise alone."""
 
 _LEARNER = ReinforcementConfig(
-    "PPO", 100_000, rate=3e-4, discount=0.9, batch=64, extra={"n_steps": 1024, "ent_coef": 0.0}
+    "PPO",
+    40_000,
+    rate=3e-4,
+    discount=0.9,
+    batch=64,
+    extra={"n_steps": 1024, "ent_coef": 0.0, "policy_kwargs": _POLICY},
 )
+
+_VERSION = 2
+"""Counts up with what the judge sees, and is part of what results depend on."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +48,7 @@ class JudgeConfig:
         penalty: Weight of the squared deviation of its slope from one, between the two: without it
             five episodes are told by heart (Kostrikov et al., "Discriminator-actor-critic", 2019,
             after Gulrajani et al., 2017).
+        reward: What a step is worth: "softplus", -log(1 - D), or "logit", log D - log(1 - D).
     """
 
     episodes: int = 5
@@ -44,6 +57,16 @@ class JudgeConfig:
     updates: int = 20
     batch: int = 256
     penalty: float = 10.0
+    reward: str = "softplus"
+
+    def __post_init__(self) -> None:
+        """Checks the reward.
+
+        Raises:
+            ValueError: There is no such reward.
+        """
+        if self.reward not in ("softplus", "logit"):
+            raise ValueError(f"reward is {self.reward!r}, expected 'softplus' or 'logit'")
 
 
 class Judge:
@@ -52,7 +75,9 @@ class Judge:
     def __init__(self, lesson: Lesson, config: JudgeConfig) -> None:
         """Looks at the expert's episodes, which are charged."""
         self.config = config
-        self.data = dataset(lesson.episodes(config.episodes), Reading.of(lesson.make().world))
+        reading = Reading.of(lesson.make().world)
+        shown = [_executed(one, reading) for one in lesson.episodes(config.episodes)]
+        self.data = dataset(shown, reading)
         self.expert = torch.cat([self.data.observations, self.data.chunks[:, 0]], dim=1)
         with torch.random.fork_rng():
             torch.manual_seed(lesson.seed)
@@ -62,13 +87,20 @@ class Judge:
         self.seen: list[Tensor] = []
 
     def reward(self, observation: np.ndarray, action: np.ndarray) -> float:
-        """-log(1 - D) of a step, which is noted: Ho and Ermon (2016), algorithm 1, as a reward."""
+        """What a step is worth, which is noted: Ho and Ermon (2016), algorithm 1, as a reward.
+
+        Args:
+            observation: Before the step.
+            action: What the environment makes of the action: else those are told apart, too, that come to
+                the same.
+        """
         step = torch.cat(
             [self.data.standardised(observation), torch.from_numpy(np.asarray(action, dtype=np.float32))]
         )
         self.seen.append(step)
         with torch.no_grad():
-            return float(softplus(self.network(step)))
+            logit = self.network(step)
+        return float(logit if self.config.reward == "logit" else softplus(logit))
 
     def learn(self) -> None:
         """Learns from the expert's steps and those of the learner since the last time."""
@@ -94,13 +126,19 @@ class Judge:
         return binary_cross_entropy_with_logits(logits, labels) + self.config.penalty * steep
 
 
+def _executed(episode: EpisodeArrays, reading: Reading) -> EpisodeArrays:
+    """An episode with what its actions came to."""
+    actions = [reading.executed(one, episode.seen(step)) for step, one in enumerate(episode.actions)]
+    return replace(episode, actions=np.stack(actions))
+
+
 class Judged(gym.Wrapper[Any, Any, Any, Any]):
     """An environment whose reward is a judge's."""
 
     def __init__(self, env: Canonical, judge: Judge) -> None:
         """Wraps an environment of vectors."""
         super().__init__(env)
-        self.judge = judge
+        self.judge, self._inner = judge, env
         self._seen = np.zeros(0, dtype=np.float32)
 
     def reset(self, **arguments: Any) -> tuple[np.ndarray, dict[str, Any]]:  # noqa: ANN401
@@ -110,7 +148,7 @@ class Judged(gym.Wrapper[Any, Any, Any, Any]):
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """A step, judged."""
-        reward = self.judge.reward(self._seen, action)
+        reward = self.judge.reward(self._seen, self._inner.executed(action))
         self._seen, _, terminated, truncated, info = self.env.step(action)
         return self._seen, reward, terminated, truncated, info
 
@@ -134,7 +172,7 @@ class Adversarial:
     @property
     def config(self) -> Mapping[str, object]:
         """All settings."""
-        return {"learner": asdict(self.settings), "judge": asdict(self.judge), **SHOWN}
+        return {"learner": asdict(self.settings), "judge": asdict(self.judge), **TAUGHT, "version": _VERSION}
 
     def learn(self, lesson: Lesson) -> Agent:
         """Learns in the environment, or, where it has done so before, reads what it learned."""

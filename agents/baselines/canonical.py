@@ -143,6 +143,22 @@ class Reading:
         split = actions.reshape(*actions.shape[:-1], -1, self.each)
         return split[..., order, :].reshape(actions.shape)
 
+    def executed(
+        self, action: Float[np.ndarray, " numbers"], observation: Mapping[str, np.ndarray]
+    ) -> Float[np.ndarray, " numbers"]:
+        """What the environment makes of an action: thrust of those who move alone, and of a mask the signs.
+
+        Args:
+            action: As the environment has it, (A,).
+            observation: Of the same moment.
+        """
+        if not self.each:
+            return action
+        if "movable" not in observation:
+            return np.where(action > 0, 1, -1).astype(action.dtype)
+        who = (observation["movable"] > 0) & (observation["present"] > 0)
+        return action * np.repeat(who, self.each)
+
     def restored(self, actions: np.ndarray, order: np.ndarray) -> np.ndarray:
         """Actions in an order, (..., A), as the environment has them."""
         return self.sorted(actions, np.argsort(order))
@@ -174,6 +190,7 @@ class Canonical(gym.Wrapper[Any, Any, Any, Any]):
         space = env.observation_space
         assert isinstance(space, spaces.Dict), "the environments of this package give dictionaries"
         self._order = np.arange(space["positions"].shape[0])  # type: ignore[index]
+        self._first: dict[str, np.ndarray] = {}
         self._reading = Reading.of(env.unwrapped.world)  # type: ignore[attr-defined]
         self.observation_space = self._reading.space(space)
 
@@ -182,9 +199,14 @@ class Canonical(gym.Wrapper[Any, Any, Any, Any]):
 
     def reset(self, **arguments: Any) -> tuple[np.ndarray, dict[str, Any]]:  # noqa: ANN401
         """Starts an episode, and settles its order."""
-        observation, info = self.env.reset(**arguments)
-        self._order = order_of(observation)
-        return self._seen(observation), info
+        self._first, info = self.env.reset(**arguments)
+        self._order = order_of(self._first)
+        return self._seen(self._first), info
+
+    def executed(self, action: np.ndarray) -> Float[np.ndarray, " numbers"]:
+        """What an action in order comes to, in order: who moves is settled for an episode."""
+        told = self._reading.restored(np.asarray(action), self._order)
+        return self._reading.sorted(self._reading.executed(told, self._first), self._order)
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """A step, with the action sorted back."""

@@ -15,8 +15,8 @@ from torch.nn.functional import mse_loss
 
 from ..agent import Agent, Given
 from ..lesson import Lesson, Track
-from .canonical import SHOWN, Reading
-from .supervised import Dataset, PolicyAgent, dataset, fitted, mlp
+from .canonical import Reading
+from .supervised import TAUGHT, Dataset, PolicyAgent, dataset, fitted, mlp
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Cloning:
     @property
     def config(self) -> Mapping[str, object]:
         """All settings."""
-        return {**asdict(self.settings), **SHOWN}
+        return {**asdict(self.settings), **TAUGHT}
 
     def learn(self, lesson: Lesson) -> Agent:
         """Clones the expert."""
@@ -137,7 +137,7 @@ class ChunkedCloning:
     @property
     def config(self) -> Mapping[str, object]:
         """All settings."""
-        return {**asdict(self.settings), **SHOWN, "ensemble": self.ensemble}
+        return {**asdict(self.settings), **TAUGHT, "ensemble": self.ensemble}
 
     def learn(self, lesson: Lesson) -> Agent:
         """Clones the expert."""
@@ -180,7 +180,7 @@ class ImplicitCloning:
     def config(self) -> Mapping[str, object]:
         """All settings."""
         own = {"negatives": self.negatives, "samples": self.samples, "rounds": self.rounds}
-        return {**asdict(self.settings), **SHOWN, **own}
+        return {**asdict(self.settings), **TAUGHT, **own}
 
     def learn(self, lesson: Lesson) -> Agent:
         """Learns the energy."""
@@ -236,7 +236,7 @@ class DiffusionCloning:
     @property
     def config(self) -> Mapping[str, object]:
         """All settings."""
-        return {**asdict(self.settings), **SHOWN, "levels": self.levels, "denoise": self.denoise}
+        return {**asdict(self.settings), **TAUGHT, "levels": self.levels, "denoise": self.denoise}
 
     def learn(self, lesson: Lesson) -> Agent:
         """Learns to denoise."""

@@ -16,9 +16,14 @@ from ...concepts.event import Event
 from ...envs.single import ConceptEnv
 from ..agent import Given
 from ..demonstrations import EpisodeArrays
-from .canonical import Reading, order_of
+from .canonical import SHOWN, Reading, order_of
 
 _FARTHEST = 10.0
+_LEAST = 0.05
+"""Smallest deviation that is divided by: of observations, which are about one, less is next to nothing."""
+
+TAUGHT: Mapping[str, object] = {**SHOWN, "standardised": 2}
+"""What results of those depend on who learn from an expert's episodes; counts up with how these are seen."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ def dataset(episodes: Sequence[EpisodeArrays], reading: Reading, horizon: int = 
     observations = torch.from_numpy(np.stack(seen))
     mean, deviation = observations.mean(0), observations.std(0, unbiased=False)
     # What never varied says nothing; dividing by nearly nothing would blow it up when it does.
-    deviation = torch.where(deviation < 1e-3, torch.ones_like(deviation), deviation)
+    deviation = torch.where(deviation < 1e-3, torch.ones_like(deviation), deviation.clamp(min=_LEAST))
     seen_as = _standardised(observations, mean, deviation)
     return Dataset(seen_as, torch.from_numpy(np.stack(chunks)), mean, deviation)
 

@@ -304,6 +304,24 @@ def test_what_fails_here_replaces_nothing_that_was_sound(records: list[Record]) 
     assert merged(other, old).records == other.records, "another configuration is another row"
 
 
+def test_a_sixth_replicate_that_was_begun_does_not_hide_five_whole_ones(records: list[Record]) -> None:
+    row = collected(records[:6])[0]
+    first = [record for record in row.records if record.replicate == 0]
+
+    def replicated(replicate: int) -> list[Record]:
+        return [replace(one, replicate=replicate, shown=row.suite.shown[replicate]) for one in first]
+
+    five = [one for replicate in range(5) for one in replicated(replicate)]
+    begun = Row(row.suite, (*five, replicated(5)[0]))
+    assert begun.complete == list(range(5)) and begun.sound() == begun.tasks()
+    told = summary(begun, np.random.default_rng(0))
+    assert told["tasks"] == 3 and told["replicates"] == 5
+    six = Row(row.suite, (*five, *replicated(5)))
+    assert six.sound() == six.tasks() and six.complete == list(range(6))
+    lacking = Row(row.suite, (*five[:-1], *replicated(5)))
+    assert len(lacking.sound()) == 2, "one of the five lacks a task"
+
+
 def test_cells_that_are_left_out_do_not_lift_a_row(records: list[Record]) -> None:
     """Of each task one replicate, the better one: no task is whole, and there is no success to rank by."""
     row = collected(records[:6])[0]

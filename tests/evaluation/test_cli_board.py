@@ -166,6 +166,29 @@ def test_a_row_is_not_overwritten_by_somebody_else_of_that_name(
     assert row.read_bytes() == before
 
 
+def test_a_row_gives_way_to_as_many_cells_of_another_configuration_or_when_told_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records, rows = tmp_path / "records", tmp_path / "rows"
+    words = ["evaluate", "agent", "idle", "--suite", "smoke", "--seeds", "1", "--out", str(records)]
+    collect = ["leaderboard", "collect", "--records", str(records), "--rows", str(rows)]
+    assert main(words) == 0 and main(collect) == 0
+    (row,) = rows.iterdir()
+    first, *others = list(records.rglob("*.json"))
+    told = json.loads(first.read_text())
+    told["agent"]["config"] = {"another": True}
+    told["key"] = cell_key(told)
+    for path in (first, *others):
+        path.unlink()
+    first.write_text(json.dumps(told))
+    capsys.readouterr()
+    assert main(collect) == 2
+    assert "has 3 cells of another configuration, and 1 are there" in capsys.readouterr().err
+    assert len(load_row(row).records) == 3
+    assert main([*collect, "--replace"]) == 0
+    assert [record.agent["config"] for record in load_row(row).records] == [{"another": True}]
+
+
 def test_films_of_former_configurations_are_forgotten_and_no_others(tmp_path: Path) -> None:
     words = ["evaluate", "agent", "idle", "--suite", "smoke", "--seeds", "1", "--out", str(tmp_path / "r")]
     assert main(words) == 0

@@ -80,6 +80,87 @@ def test_what_was_learned_before_counts_with_the_time_that_it_took(
     assert 0 <= record.seconds["acting"] < 600
 
 
+@dataclass(frozen=True)
+class Talkative:
+    """Does nothing, and says this of what it was given and of its learning."""
+
+    given: Given
+    curve: object = ()
+    name: str = "talkative"
+    track: Track = "few-shot"
+    config: Mapping[str, object] = field(default_factory=dict)
+
+    def learn(self, lesson: Lesson) -> Agent:
+        """Learns nothing."""
+        return Policy(lambda seen: np.zeros(0), self.given, {"curve": self.curve})
+
+
+def in_numpy(given: Given) -> Given:
+    """The same with numbers of numpy, which types here forbid, and who has none of them does not notice."""
+    object.__setattr__(given, "environment_steps", np.int64(3))
+    object.__setattr__(given, "reward", np.bool_(True))
+    return given
+
+
+@pytest.mark.parametrize(
+    ("given", "curve", "wrong"),
+    [
+        (in_numpy(Given()), [[np.float32(1), np.float32(0.5)]], ""),
+        (Given(), [[1.0, float("nan")]], "Out of range float values"),
+        (Given(), [[1.0, 1.5]], "1.5 is greater than the maximum of 1"),
+        (Given(model_steps=-1), [], "-1 is less than the minimum"),
+        (Given(), [[1.0]], "not enough values to unpack"),
+    ],
+)
+def test_what_a_contestant_says_is_taken_or_its_cell_fails_and_no_other(
+    smoke: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: Given, curve: object, wrong: str
+) -> None:
+    monkeypatch.setattr(roster, "find", lambda name: Talkative(given, curve))
+    monkeypatch.setattr(Policy, "act", lambda self, seen: np.zeros(self._env.action_space.shape, np.float32))
+    for record in evaluate(cells_of(smoke, "talkative", 1, tmp_path)[:2], progress=False):
+        assert wrong in record.failure and bool(record.failure) == bool(wrong)
+        if not wrong:
+            assert record.given["environment_steps"] == 3 and record.curve == ((1.0, 0.5),)
+
+
+def test_a_configuration_that_fits_into_no_record_is_refused_before_it_learns(
+    smoke: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(roster, "find", lambda name: Broken(SystemExit, config={"long": "x" * 5000}))
+    with pytest.raises(RecordError, match="longer than 4000"):
+        run_cell(cells_of(smoke, "broken", 1, tmp_path)[0])
+
+
+def test_a_damaged_record_is_run_again(smoke: Suite, tmp_path: Path) -> None:
+    cell = cells_of(smoke, "idle", 1, tmp_path)[0]
+    record = run_cell(cell)
+    (path,) = tmp_path.rglob("*.json")
+    for text in ("", path.read_text()[:50]):
+        path.write_text(text)
+        assert run_cell(cell).outcomes == record.outcomes == load_record(path).outcomes
+
+
+def test_what_learning_depends_on_has_a_folder_of_its_own(
+    smoke: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell, contestant = cells_of(smoke, "td3", 1, tmp_path)[0], td3()
+    shown = make_body("particle", "near").demonstrations(5, 0)
+
+    def folder(cell: Cell, contestant: Contestant) -> Path | None:
+        return lesson_of(cell, smoke, contestant, tmp_path, shown).folder
+
+    found = {
+        folder(cell, contestant),
+        folder(replace(cell, replicate=1), contestant),
+        folder(replace(cell, agent="mine:Td3"), contestant),
+        folder(cell, replace(contestant, settings=replace(contestant.settings, rate=0.1))),
+    }
+    assert folder(replace(cell, block=1), contestant) in found, "one lesson for all starts"
+    monkeypatch.setitem(BODIES, "particle", replace(BODIES["particle"], dynamics=7))
+    found.add(folder(cell, contestant))
+    assert len(found) == 5 and None not in found
+
+
 @pytest.mark.parametrize("name", suite_names())
 def test_suites_are_what_their_hashes_say(name: str) -> None:
     suite = load_suite(name)

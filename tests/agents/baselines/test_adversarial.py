@@ -71,6 +71,45 @@ def test_the_learner_never_sees_the_environments_reward() -> None:
     assert reward == pytest.approx(judge.reward(seen, action))
 
 
+def test_actions_that_come_to_the_same_are_judged_alike() -> None:
+    """Slots that nobody has are driven by nobody, and of a mask only the signs count."""
+    rng = np.random.default_rng(0)
+    for body, concept in (("particle", "square"), ("identify", "red")):
+
+        def make(body: str = body, concept: str = concept, **arguments: Any) -> Any:  # noqa: ANN401
+            return make_body(body, concept, None, **arguments)
+
+        told = Lesson(make, None, 1)
+        judge = Judge(told, JudgeConfig(episodes=2))
+        inner = told.env()
+        env = Judged(Canonical(inner), judge)
+        env.reset(seed=3)
+        observation = inner.unwrapped.world.observe(inner.unwrapped.state)  # type: ignore[attr-defined]
+        action = rng.uniform(-1, 1, inner.action_space.shape or ()).astype(np.float32)
+        if body == "identify":
+            other = 0.1 * action
+        else:
+            # Sorted, those who move come first: what is added to the last slots moves nobody.
+            movers = int((observation["movable"][0] * observation["present"][0]).sum())
+            other = action.copy()
+            other[2 * movers :] = 1.0
+            assert 0 < 2 * movers < len(action)
+        rewards, places = [], []
+        for each in (action, other):
+            env.reset(seed=3)
+            seen, reward, *_ = env.step(each)
+            rewards.append(reward)
+            places.append(seen)
+        assert rewards[0] == rewards[1] and np.array_equal(*places)
+        env.reset(seed=3)
+        assert env.step(-action)[1] != rewards[0]
+
+
+def test_an_unknown_reward_is_named() -> None:
+    with pytest.raises(ValueError, match="expected 'softplus' or 'logit'"):
+        JudgeConfig(reward="sparse")
+
+
 @pytest.mark.slow
 def test_enough_steps_and_episodes_bring_the_agent_near() -> None:
     contestant = replace(Adversarial(), judge=JudgeConfig(episodes=50))

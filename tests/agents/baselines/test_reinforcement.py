@@ -55,6 +55,15 @@ def test_steps_are_charged_and_what_was_learned_is_found_again(
     assert (one.error, one.returned) == (two.error, two.returned)
 
 
+def test_half_of_what_was_kept_is_learned_again(tmp_path: Path) -> None:
+    contestant = Reinforcement(FAST, "x")
+    contestant.learn(lesson(tmp_path))
+    (tmp_path / "policy.json").unlink()
+    again = lesson(tmp_path)
+    assert contestant.learn(again).given.environment_steps == again.meter.steps == FAST.steps
+    assert (tmp_path / "policy.json").is_file()
+
+
 def test_the_seed_decides(tmp_path: Path) -> None:
     contestant, env = Reinforcement(FAST, "x"), make_body("particle", "near")
     errors = []
