@@ -203,7 +203,7 @@ def _run(told: dict[str, Any], cell: Cell, suite: Suite, contestant: Contestant,
     shown = env.demonstrations(suite.k, suite.shown[cell.replicate])
     lesson = lesson_of(cell, suite, contestant, folder, shown)
     starts = suite.starts[cell.block * BLOCK : (cell.block + 1) * BLOCK]
-    base = {
+    base: dict[str, Any] = {
         **told, "demonstrations": _shown_digest(shown), "machine": {**machine(), "threads": 1},
         "versions": versions(), "commit": commit(),
     }  # fmt: skip
@@ -213,7 +213,8 @@ def _run(told: dict[str, Any], cell: Cell, suite: Suite, contestant: Contestant,
         check(to_json(record))
     except (Exception, SystemExit):  # whatever a contestant does wrong belongs into the record, which says so
         seconds = {"learning": round(time.perf_counter() - begun, 3), "acting": 0.0}
-        nothing = {"given": _charged(Given(), lesson), "outcomes": (), "latency": _latency([])}
+        given = _charged(Given(), lesson)
+        nothing: dict[str, Any] = {"given": given, "outcomes": (), "latency": _latency([])}
         failure = traceback.format_exc()[-1500:].encode(errors="replace").decode()
         record = Record(**base, **nothing, seconds=seconds, failure=failure)
     env.close()

@@ -100,7 +100,7 @@ def test_actions_that_come_to_the_same_are_judged_alike() -> None:
             seen, reward, *_ = env.step(each)
             rewards.append(reward)
             places.append(seen)
-        assert rewards[0] == rewards[1] and np.array_equal(*places)
+        assert rewards[0] == rewards[1] and np.array_equal(places[0], places[1])
         env.reset(seed=3)
         assert env.step(-action)[1] != rewards[0]
 
