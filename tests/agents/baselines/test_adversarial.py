@@ -111,7 +111,9 @@ def test_an_unknown_reward_is_named() -> None:
 
 
 @pytest.mark.slow
-def test_enough_steps_and_episodes_bring_the_agent_near() -> None:
-    contestant = replace(Adversarial(), judge=JudgeConfig(episodes=50))
+@pytest.mark.parametrize(("episodes", "level"), ((5, 0.7), (200, 0.9)))
+def test_the_boards_steps_bring_the_agent_near(episodes: int, level: float) -> None:
+    contestant = replace(Adversarial(), judge=JudgeConfig(episodes=episodes))
     agent, env = contestant.learn(lesson()), make_body("particle", "near")
-    assert sum(enact(env, agent, 500_000 + start, None).success for start in range(60)) >= 30
+    rate = np.mean([enact(env, agent, start, None).success for start in range(500_000, 500_100)])
+    assert rate >= level, "97 and 100 of 100 where this was written"
