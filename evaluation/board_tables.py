@@ -9,14 +9,15 @@ from typing import Any
 from .comparison import REFERENCE, STATES
 
 _HEADS = (
-    "agent", "track", "tasks", "replicates", "success", "IQM, 95%", "better than the concept agent in, 95%",
-    "given", "ms", "seconds of learning a task", "failed cells",
+    "agent", "track", "tasks", "replicates", "success, 95%", "IQM, 95%",
+    "better than the concept agent in, 95%", "given", "ms", "seconds of learning a task", "failed cells",
 )  # fmt: skip
 _MARKUP = "\\|<>&[]`*_"
 _TRACKS = ("reference", "few-shot", "reward")
 _ABOUT = """Who was run on a part of the tasks stands below those who were run on all. A task counts where
-every start of every replicate is there. Intervals of interquartile means (IQM) are 95%, by the stratified
-bootstrap over replicates; one replicate has none. The comparison with the concept agent is on the tasks and
+every start of every replicate is there. Intervals are 95%: of success by drawing replicates and starts again
+for all tasks at once, of interquartile means (IQM) by the stratified bootstrap over replicates; one replicate
+has none. The comparison with the concept agent is on the tasks and
 replicates that both have: the share of pairs from the same seeds in which an agent's success is higher, ties
 one half, so that two who fail everywhere have 50%; its 95% interval; and both means there, the agent's first.
 Learning curves are of practice, with whatever noise an agent practises with, means of fifty episodes."""
@@ -89,15 +90,16 @@ def _cells(one: dict[str, Any]) -> tuple[str, ...]:
     median, failed = one["latency"]["median"], one["failures"]
     return (
         _plain(one["agent"]), one["track"], f"{one['tasks']} of {one['of_tasks']}", str(one["replicates"]),
-        _percent(one["success"]), _with_interval(one), _beside(one), _given(one["given"]),
+        _with_interval(one, "success", "mean_interval"), _with_interval(one, "iqm", "iqm_interval"),
+        _beside(one), _given(one["given"]),
         "" if median is None else f"{1000 * median:.1f}", f"{one['learning']:,.0f}",
         str(failed) if failed else "",
     )  # fmt: skip
 
 
-def _with_interval(one: dict[str, Any]) -> str:
-    told = _percent(one.get("iqm"))
-    return f"{told}, {_range(one['iqm_interval'])}" if "iqm_interval" in one else told
+def _with_interval(one: dict[str, Any], name: str, interval: str) -> str:
+    told = _percent(one.get(name))
+    return f"{told}, {_range(one[interval])}" if interval in one else told
 
 
 def _beside(one: dict[str, Any]) -> str:
