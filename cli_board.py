@@ -176,7 +176,7 @@ def leaderboard_collect(
         rows: Folder of the rows.
         replace: Whether a row of another configuration gives way to one with fewer cells, too.
     """
-    from .evaluation.rows import collected, load_row, merged, records_in, row_path, save_row, with_marks
+    from .evaluation.rows import collected, records_in, row_path, save_row
 
     found = collected(records_in(records))
     if not found:
@@ -193,21 +193,33 @@ def leaderboard_collect(
             f"several configurations would be one file, {', '.join(twice)} ({'; '.join(told)}, all below "
             f"{records}): remove the records of those that are not wanted, or give them other names"
         )
-    for row, path in zip(found, paths, strict=True):
-        if path.exists():
-            old = load_row(path)
-            if old.agent["source"] != row.agent["source"]:
-                raise ValueError(
-                    f"{path} is the row of {old.agent['source']}, and {row.agent['source']} calls itself "
-                    f"{row.agent['name']!r}, too: give it a name of its own, or remove the row"
-                )
-            if old.agent != row.agent and len(row.records) < len(old.records) and not replace:
-                raise ValueError(
-                    f"{path} has {len(old.records)} cells of another configuration, and {len(row.records)} "
-                    "are there of this one: run the others first, or add --replace"
-                )
-            row = merged(with_marks(row, old), old)
+    joined = [_joined(row, path, replace) for row, path in zip(found, paths, strict=True)]
+    for row in joined:  # once nothing speaks against any of them
         print(f"{save_row(row, rows)}: {len(row.records)} cells, {row.failures} failed")
+
+
+def _joined(row: Any, path: Path, replace: bool) -> Any:  # noqa: ANN401  (a Row)
+    """A row with what a file has of it.
+
+    Raises:
+        ValueError: The file is somebody else's, or has more cells of another configuration.
+    """
+    from .evaluation.rows import load_row, merged, with_marks
+
+    if not path.exists():
+        return row
+    old = load_row(path)
+    if old.agent["source"] != row.agent["source"]:
+        raise ValueError(
+            f"{path} is the row of {old.agent['source']}, and {row.agent['source']} calls itself "
+            f"{row.agent['name']!r}, too: give it a name of its own, or remove the row"
+        )
+    if old.agent != row.agent and len(row.records) < len(old.records) and not replace:
+        raise ValueError(
+            f"{path} has {len(old.records)} cells of another configuration, and {len(row.records)} "
+            "are there of this one: run the others first, or add --replace"
+        )
+    return merged(with_marks(row, old), old)
 
 
 def _there(folder: Path) -> Path:
