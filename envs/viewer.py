@@ -289,7 +289,7 @@ def save_webp(frames: list[np.ndarray], path: str, fps: int) -> None:
     Raises:
         ValueError: There are no frames, or the name does not end in .webp.
     """
-    _save_film([_image(frame) for frame in frames], path, "webp", fps, quality=_QUALITY)
+    _save_film([_image(frame) for frame in frames], path, "webp", fps, quality=_QUALITY, method=6)
 
 
 def _save_film(images: list[Any], path: str, kind: str, fps: int, **options: int) -> None:

@@ -11,6 +11,7 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +177,7 @@ def sound_record(path: Path) -> Record | None:
 
 
 _LESSON = ("suite", "item", "agent", "replicate", "shown")
+"""What learning depends on, of what ``identity`` says: all but the block of starts."""
 
 
 def lesson_of(cell: Cell, suite: Suite, contestant: Contestant, folder: Path, shown: Event) -> Lesson:
@@ -255,7 +257,7 @@ def _charged(given: Given, lesson: Lesson) -> dict[str, Any]:
     told["reward"] = told["reward"] or meter.rewarded
     told["episodes"] = max(told["episodes"], meter.episodes)
     flags = ("reward", "goal")  # numpy's numbers are none that JSON has
-    return {name: bool(value) if name in flags else int(value) for name, value in told.items()}
+    return {name: bool(value) if name in flags else index(value) for name, value in told.items()}
 
 
 def _outcome(start: int, one: Episode) -> Outcome:
@@ -266,8 +268,8 @@ def _outcome(start: int, one: Episode) -> Outcome:
         round(one.returned, 6),
         round(one.error, 6),
         one.first,
-        int(one.model_steps),
-        int(one.missed),
+        index(one.model_steps),
+        index(one.missed),
     )
 
 

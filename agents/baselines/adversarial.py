@@ -19,7 +19,7 @@ from .canonical import Canonical, Reading
 from .reinforcement import ReinforcementConfig, kept, make_learner, policy_of, practised
 from .supervised import TAUGHT, dataset, mlp
 
-_POLICY: Mapping[str, Any] = {"net_arch": [128, 128], "log_std_init": -1.0}
+_POLICY: Mapping[str, Any] = {"log_std_init": -1.0}
 """From the library's deviation of one on, the expert is told from the learner by the latter's noise alone."""
 
 _LEARNER = ReinforcementConfig(

@@ -251,7 +251,9 @@ def make_learner(settings: ReinforcementConfig, env: gym.Env[Any, Any], lesson: 
         size = env.action_space.shape or ()
         arguments["action_noise"] = NormalActionNoise(np.zeros(size), np.full(size, settings.noise))
     kind = "MultiInputPolicy" if settings.goal else "MlpPolicy"
-    return _learner(settings.algorithm)(kind, env, **(arguments | dict(settings.extra)))
+    told = arguments | dict(settings.extra)
+    told["policy_kwargs"] = arguments["policy_kwargs"] | told["policy_kwargs"]  # beside the width
+    return _learner(settings.algorithm)(kind, env, **told)
 
 
 def practised(

@@ -14,10 +14,8 @@ from conceptgym.evaluation.films import film, forgotten
 from conceptgym.evaluation.records import cell_key, load_record, save_record
 from conceptgym.evaluation.rows import (
     MATCHED,
-    collected,
     film_path,
     load_row,
-    records_in,
     save_row,
     summary,
 )
@@ -146,14 +144,20 @@ def test_two_configurations_of_one_name_are_not_written_over_each_other(
     assert not rows.exists()
 
 
-def test_a_row_is_not_overwritten_by_somebody_else_of_that_name(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    records, rows = tmp_path / "records", tmp_path / "rows"
+def gathered(folder: Path) -> tuple[Path, Path, list[str]]:
+    """One replicate of doing nothing: folder of its records, file of its row, and how they are gathered."""
+    records, rows = folder / "records", folder / "rows"
     words = ["evaluate", "agent", "idle", "--suite", "smoke", "--seeds", "1", "--out", str(records)]
     collect = ["leaderboard", "collect", "--records", str(records), "--rows", str(rows)]
     assert main(words) == 0 and main(collect) == 0
     (row,) = rows.iterdir()
+    return records, row, collect
+
+
+def test_a_row_is_not_overwritten_by_somebody_else_of_that_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records, row, collect = gathered(tmp_path)
     before = row.read_bytes()
     for path in list(records.rglob("*.json")):
         told = json.loads(path.read_text())
@@ -169,11 +173,7 @@ def test_a_row_is_not_overwritten_by_somebody_else_of_that_name(
 def test_a_row_gives_way_to_as_many_cells_of_another_configuration_or_when_told_to(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    records, rows = tmp_path / "records", tmp_path / "rows"
-    words = ["evaluate", "agent", "idle", "--suite", "smoke", "--seeds", "1", "--out", str(records)]
-    collect = ["leaderboard", "collect", "--records", str(records), "--rows", str(rows)]
-    assert main(words) == 0 and main(collect) == 0
-    (row,) = rows.iterdir()
+    records, row, collect = gathered(tmp_path)
     first, *others = list(records.rglob("*.json"))
     told = json.loads(first.read_text())
     told["agent"]["config"] = {"another": True}
@@ -190,9 +190,7 @@ def test_a_row_gives_way_to_as_many_cells_of_another_configuration_or_when_told_
 
 
 def test_films_of_former_configurations_are_forgotten_and_no_others(tmp_path: Path) -> None:
-    words = ["evaluate", "agent", "idle", "--suite", "smoke", "--seeds", "1", "--out", str(tmp_path / "r")]
-    assert main(words) == 0
-    (row,) = collected(records_in(tmp_path / "r"))
+    row = load_row(gathered(tmp_path)[1])
     former = "smoke-v1--do-nothing-00000000.webp"
     for name in (film_path(row, tmp_path).name, former, "smoke-v1--random-00000000.webp", "holiday.webp"):
         (tmp_path / name).touch()

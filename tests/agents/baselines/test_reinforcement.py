@@ -55,6 +55,13 @@ def test_steps_are_charged_and_what_was_learned_is_found_again(
     assert (one.error, one.returned) == (two.error, two.returned)
 
 
+def test_further_arguments_of_a_policy_leave_its_width() -> None:
+    settings = replace(FAST, algorithm="PPO", extra={"policy_kwargs": {"log_std_init": -1.0}})
+    model = reinforcement.make_learner(settings, Canonical(lesson(None).env()), lesson(None))
+    assert model.policy.net_arch == [16, 16]
+    assert np.allclose(model.policy.log_std.detach(), -1.0)
+
+
 def test_half_of_what_was_kept_is_learned_again(tmp_path: Path) -> None:
     contestant = Reinforcement(FAST, "x")
     contestant.learn(lesson(tmp_path))
