@@ -114,7 +114,7 @@ def test_what_a_contestant_says_is_taken_or_its_cell_fails_and_no_other(
 def test_a_configuration_that_fits_into_no_record_is_refused_before_it_learns(
     smoke: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(roster, "find", lambda name: Broken(SystemExit, config={"long": "x" * 5000}))
+    monkeypatch.setattr(roster, "find", lambda name: Broken(GeneratorExit, config={"long": "x" * 5000}))
     with pytest.raises(RecordError, match="longer than 4000"):
         run_cell(cells_of(smoke, "broken", 1, tmp_path)[0])
 
