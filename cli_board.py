@@ -29,7 +29,8 @@ def evaluate_agent(
     Args:
         agent: A name (random, idle, replay, oracle, concept, goal-average, ...), an entry point's name,
             or module:Class.
-        suite: Name of the suite, see "conceptgym suite list".
+        suite: Name of the suite, see "conceptgym suite list"; the latest version, unless
+            it says one, such as arm-reach-v1.
         seeds: Replicates: seeds of demonstrations and of learning.
         jobs: Processes.
         executor: Where cells are run.

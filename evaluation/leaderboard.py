@@ -36,7 +36,7 @@ def _source_hash(text: str) -> str:
 
 def commands(row: Row) -> dict[str, str]:
     """How a row is run again, and how it is checked."""
-    source, name = shlex.quote(str(row.agent["source"])), row.suite.name
+    source, name = shlex.quote(str(row.agent["source"])), f"{row.suite.name}-v{row.suite.version}"
     path, tasks = row_path(row, Path("docs/board/rows")), row.tasks()
     told = "".join(f" {shlex.quote(row.suite.items[task].name)}" for task in tasks)
     part = f" --task{told}" if len(tasks) < len(row.suite.items) else ""

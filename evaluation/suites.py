@@ -132,13 +132,22 @@ def save_suite(suite: Suite, folder: Path = FOLDER) -> Path:
 def load_suite(name: str, folder: Path = FOLDER, version: int | None = None) -> Suite:
     """Reads a suite, the latest version unless told otherwise, and checks its hash.
 
+    Args:
+        name: Its name, such as "arm-reach"; or, with a version, "arm-reach-v1".
+        folder: Where the suites are.
+        version: Which one, where the name says none.
+
     Raises:
         ValueError: There is none of that name; or its hash is not that of its content.
     """
+    stem, _, digits = name.rpartition("-v")
+    if version is None and stem and digits.isdecimal():
+        return load_suite(stem, folder, int(digits))
     found = sorted(folder.glob(f"{name}-v*.json"), key=lambda path: int(path.stem.rpartition("-v")[2]))
     chosen = [path for path in found if version in (None, int(path.stem.rpartition("-v")[2]))]
     if not chosen:
-        raise ValueError(f"there is no suite {name!r}, only {', '.join(suite_names(folder))}")
+        wanted = name if version is None else f"{name}-v{version}"
+        raise ValueError(f"there is no suite {wanted!r}, only {', '.join(suite_names(folder))}")
     told = json.loads(chosen[-1].read_text())
     if told.pop("format", None) != FORMAT:
         raise ValueError(f"{chosen[-1]} has another format than {FORMAT}")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conceptgym.evaluation.board_tables import _percent
 from conceptgym.evaluation.comparison import common
 from conceptgym.evaluation.leaderboard import build, entry, page, rows_in, safe_json
 from conceptgym.evaluation.records import Record, cell_key, from_json, to_json
@@ -192,6 +193,11 @@ def test_a_malicious_record_cannot_script_the_page(
     assert driver.execute_script("return window.hacked") is None
     assert short in texts(driver, "#board tbody tr:not(.track) th")
     assert driver.get_log("browser") == []
+
+
+def test_halves_are_rounded_alike_in_tables_and_on_the_page() -> None:
+    told = {0.9925: "99.3%", 0.8125: "81.3%", 1.0: "100.0%", 0.0: "0.0%", None: ""}
+    assert [_percent(share) for share in told] == list(told.values())
 
 
 def test_no_text_ends_the_script_element() -> None:

@@ -176,6 +176,16 @@ def test_a_suite_that_was_changed_by_hand_is_refused(smoke: Suite, tmp_path: Pat
         load_suite("other")
 
 
+def test_a_suite_is_found_with_its_version_after_a_newer_one_came(smoke: Suite, tmp_path: Path) -> None:
+    newer = replace(smoke, version=smoke.version + 1, starts=smoke.starts[:1])
+    for one in (smoke, replace(newer, digest=suite_digest(newer))):
+        save_suite(one, tmp_path)
+    assert load_suite("smoke", tmp_path).version == smoke.version + 1
+    assert load_suite(f"smoke-v{smoke.version}", tmp_path) == smoke
+    with pytest.raises(ValueError, match="there is no suite 'smoke-v9'"):
+        load_suite("smoke-v9", tmp_path)
+
+
 def test_another_suite_of_the_same_version_is_not_written(smoke: Suite, tmp_path: Path) -> None:
     save_suite(smoke, tmp_path)
     other = replace(smoke, title="another")
