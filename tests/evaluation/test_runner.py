@@ -1,4 +1,4 @@
-"""Suites are frozen, cells are idempotent, records say all that a re-run needs."""
+"""Cells are idempotent, records say all that a re-run needs."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from conceptgym.agents import roster
 from conceptgym.agents.agent import Agent, Given
 from conceptgym.agents.baselines.floors import Idle
 from conceptgym.agents.baselines.reinforcement import Policy, td3
-from conceptgym.agents.lesson import RESERVED, Contestant, Lesson, Track, expert_action, recorded_episode
+from conceptgym.agents.lesson import Contestant, Lesson, Track
 from conceptgym.cli import main
 from conceptgym.evaluation.bodies import BODIES, make_body
 from conceptgym.evaluation.records import RecordError, check, load_record, to_json
@@ -25,12 +25,7 @@ from conceptgym.evaluation.runner import Cell, cells_of, evaluate, identity, les
 from conceptgym.evaluation.suites import (
     FOLDER,
     Suite,
-    changed_items,
-    drafts,
     load_suite,
-    save_suite,
-    suite_digest,
-    suite_names,
 )
 from conceptgym.evaluation.verify import difference, verify
 
@@ -149,50 +144,6 @@ def test_what_learning_depends_on_has_a_folder_of_its_own(
     assert len(found) == 5 and None not in found
 
 
-@pytest.mark.parametrize("name", suite_names())
-def test_suites_are_what_their_hashes_say(name: str) -> None:
-    suite = load_suite(name)
-    assert suite.digest == suite_digest(suite) and all(item.digest for item in suite.items)
-    draft = next(one for one in drafts() if one.name == name)
-    named = [(item.body, item.action, item.argument) for item in draft.items]
-    assert named == [(item.body, item.action, item.argument) for item in suite.items]
-    assert len(set(suite.starts)) == len(suite.starts) and len(set(suite.shown)) == len(suite.shown) == 10
-    assert not set(suite.starts) & set(suite.shown)
-
-
-def test_every_kind_of_scene_is_still_what_was_frozen(smoke: Suite) -> None:
-    assert changed_items(smoke, progress=False) == []
-    moved = replace(smoke, starts=tuple(start + 1 for start in smoke.starts))
-    assert changed_items(moved, progress=False) == [item.name for item in smoke.items]
-
-
-def test_a_suite_that_was_changed_by_hand_is_refused(smoke: Suite, tmp_path: Path) -> None:
-    path = save_suite(smoke, tmp_path)
-    assert load_suite("smoke", tmp_path) == smoke and save_suite(smoke, tmp_path) == path
-    path.write_text(path.read_text().replace('"near"', '"far"'))
-    with pytest.raises(ValueError, match="changed by hand"):
-        load_suite("smoke", tmp_path)
-    with pytest.raises(ValueError, match="there is no suite 'other'"):
-        load_suite("other")
-
-
-def test_a_suite_is_found_with_its_version_after_a_newer_one_came(smoke: Suite, tmp_path: Path) -> None:
-    newer = replace(smoke, version=smoke.version + 1, starts=smoke.starts[:1])
-    for one in (smoke, replace(newer, digest=suite_digest(newer))):
-        save_suite(one, tmp_path)
-    assert load_suite("smoke", tmp_path).version == smoke.version + 1
-    assert load_suite(f"smoke-v{smoke.version}", tmp_path) == smoke
-    with pytest.raises(ValueError, match="there is no suite 'smoke-v9'"):
-        load_suite("smoke-v9", tmp_path)
-
-
-def test_another_suite_of_the_same_version_is_not_written(smoke: Suite, tmp_path: Path) -> None:
-    save_suite(smoke, tmp_path)
-    other = replace(smoke, title="another")
-    with pytest.raises(ValueError, match="give this one another version"):
-        save_suite(replace(other, digest=suite_digest(other)), tmp_path)
-
-
 def test_a_cell_is_run_once(smoke: Suite, tmp_path: Path) -> None:
     cells = cells_of(smoke, "random", 2, tmp_path)
     assert len(cells) == 6
@@ -293,56 +244,6 @@ def test_keys_know_how_a_body_moves(smoke: Suite, tmp_path: Path, monkeypatch: p
     monkeypatch.setitem(BODIES, body, replace(BODIES[body], dynamics=3))
     after = identity(cell, smoke, roster.find("random"))
     assert after["item"]["dynamics"] == 3 and after["key"] != before["key"]
-
-
-def test_steps_and_episodes_are_charged_by_the_harness() -> None:
-    lesson = Lesson(lambda: make_body("particle", "near"), None, 0)
-    env = lesson.env()
-    env.reset(seed=0)
-    for _ in range(7):
-        env.step(env.action_space.sample())
-    assert lesson.meter.steps == 7 and lesson.meter.rewarded
-    while not lesson.meter.ended:
-        *_, info = env.step(0 * env.action_space.sample())
-    assert lesson.meter.ended == [info["is_success"]]
-    shown = lesson.episodes(2)
-    assert lesson.meter.episodes == 2 and shown[0].seed != shown[1].seed
-    assert shown[0].rewards.sum() > 5, "the expert brings it about"
-
-
-def test_nobody_practises_from_the_starts_of_an_evaluation(smoke: Suite) -> None:
-    lesson = Lesson(lambda: make_body("particle", "near"), None, 0)
-    for seed in (smoke.starts[0], 1_999_999):
-        with pytest.raises(ValueError, match=r"1,000,000 to 1,999,999 are those of evaluations"):
-            lesson.env().reset(seed=seed)
-    lesson.env().reset(seed=2_000_000)
-    for name in suite_names():
-        suite = load_suite(name)
-        assert set(suite.starts) <= set(RESERVED) and not set(suite.shown) & set(RESERVED)
-
-
-def test_who_is_shown_a_task_is_not_told_how_well_it_goes() -> None:
-    """Rewards are zero, and nothing says so in ``info``; the harness knows all the same."""
-    particles = make_body("identify", "red")
-    lesson = Lesson(lambda: make_body("identify", "red"), particles.demonstrations(5, 0), 0)
-    env = lesson.env()
-    _, first = env.reset(seed=3)
-    expert = expert_action(env.unwrapped)  # type: ignore[arg-type]
-    _, reward, terminated, _, info = env.step(expert())
-    assert terminated and reward == 0.0 and lesson.meter.ended == [True]
-    assert not first and not info
-    assert lesson.meter.steps == 1 and not lesson.meter.rewarded
-    assert not lesson.episodes(1)[0].rewards.any()
-    with pytest.raises(ValueError, match="tells a solution"):
-        lesson.env(goal=True)
-
-
-def test_the_experts_episode_can_be_taken_again() -> None:
-    env = make_body("arm", "near")
-    episode = recorded_episode(env, 5)
-    env.reset(seed=5)
-    rewards = [env.step(action)[1] for action in episode.actions]
-    assert rewards == pytest.approx(list(episode.rewards)) and sum(rewards) > 0
 
 
 def test_a_row_verifies_and_a_lie_does_not(
