@@ -36,6 +36,9 @@ def markdown(entries: Iterable[dict[str, Any]]) -> str:
     """
     every = sorted(entries, key=lambda one: one["suite"])
     parts = [_ABOUT, f"## At a glance\n\n{_glance(every)}"]
+    learned = _on_the_part(every)
+    if learned:
+        parts.append(f"## At a glance, on the part of those who learn each task\n\n{learned}")
     for suite, members in groupby(every, key=lambda one: one["suite"]):
         ordered = sorted(members, key=_rank)
         parts.append(f"## {suite}\n\n{_table(ordered)}")
@@ -47,14 +50,45 @@ def markdown(entries: Iterable[dict[str, Any]]) -> str:
 
 def _glance(every: Sequence[dict[str, Any]]) -> str:
     """Success of every agent in every suite; of a part of the tasks with how many."""
-    suites = sorted({one["suite"] for one in every})
-    known = {(one["agent"], one["track"], one["suite"]): one for one in every}
-    lines = [f"| agent | track | {' | '.join(suites)} |", f"|{'---|' * (len(suites) + 2)}"]
-    for agent, track in sorted(
-        {(agent, track) for agent, track, _ in known}, key=lambda who: _place(who, every)
-    ):
-        cells = [_short(known.get((agent, track, suite))) for suite in suites]
-        lines.append(f"| {' | '.join((_plain(agent), track, *cells))} |")
+    told = {(one["agent"], one["track"], one["suite"]): _short(one) for one in every}
+    return _by_suite(every, {suite: suite for suite in sorted({one["suite"] for one in every})}, told)
+
+
+def _on_the_part(every: Sequence[dict[str, Any]]) -> str:
+    """Success of every agent on the tasks, and in the replicates, of those who were run on a part."""
+    heads, told = {}, {}
+    for suite in sorted({one["suite"] for one in every}):
+        rows = [one for one in every if one["suite"] == suite]
+        each = [task for one in rows if one["tasks"] < one["of_tasks"] for task in one["each"]]
+        tasks = {task["task"] for task in each}
+        seeds = sorted({i for task in each for i, run in enumerate(task["runs"]) if run is not None})
+        if tasks:
+            heads[suite] = f"{suite} ({len(tasks)})"
+        for one in rows if tasks else ():
+            told[one["agent"], one["track"], suite] = _mean_of(one["each"], tasks, seeds)
+    return _by_suite(every, heads, told) if heads else ""
+
+
+def _mean_of(each: Sequence[dict[str, Any]], tasks: set[str], seeds: Sequence[int]) -> str:
+    """Mean success at tasks in replicates; of a task that lacks one of them nothing counts."""
+    runs = [[task["runs"][seed] for seed in seeds] for task in each if task["task"] in tasks]
+    whole = [run for run in runs if None not in run]
+    if not whole:
+        return ""
+    share = _percent(sum(map(sum, whole)) / sum(map(len, whole)))
+    return share + (f" ({len(whole)} of {len(tasks)})" if len(whole) < len(tasks) else "")
+
+
+def _by_suite(
+    every: Sequence[dict[str, Any]], heads: dict[str, str], told: dict[tuple[str, str, str], str]
+) -> str:
+    """A table of agents by suites, from the texts of its cells."""
+    lines = [f"| agent | track | {' | '.join(heads.values())} |", f"|{'---|' * (len(heads) + 2)}"]
+    agents = {(one["agent"], one["track"]) for one in every}
+    for agent, track in sorted(agents, key=lambda who: _place(who, every)):
+        cells = [told.get((agent, track, suite), "") for suite in heads]
+        if any(cells):
+            lines.append(f"| {' | '.join((_plain(agent), track, *cells))} |")
     return "\n".join(lines)
 
 
@@ -65,9 +99,7 @@ def _place(who: tuple[str, str], every: Sequence[dict[str, Any]]) -> tuple[int, 
     return _TRACKS.index(who[1]), -len(whole), -sum(whole) / max(len(whole), 1), who[0]
 
 
-def _short(one: dict[str, Any] | None) -> str:
-    if one is None:
-        return ""
+def _short(one: dict[str, Any]) -> str:
     part = f" ({one['tasks']} of {one['of_tasks']})" if one["tasks"] < one["of_tasks"] else ""
     return _percent(one["success"]) + part
 
@@ -147,10 +179,10 @@ def _steps(value: float | None) -> str:
 
 
 def _percent(share: float | None) -> str:
-    """Halves go up, as they do on the page."""
+    """Halves go up, as they do on the page, also where a sum of shares came out a little below one."""
     if share is None:
         return ""
-    return f"{Decimal(100 * share).quantize(Decimal('0.1'), ROUND_HALF_UP)}%"
+    return f"{Decimal(round(100 * share, 9)).quantize(Decimal('0.1'), ROUND_HALF_UP)}%"
 
 
 def _range(pair: Sequence[float]) -> str:

@@ -7,7 +7,7 @@ const DASHES = ["", "7 4", "2 3"];
 const SVG = "http://www.w3.org/2000/svg";
 const at = (id) => document.getElementById(id);
 const isNumber = (x) => typeof x === "number" && Number.isFinite(x);
-const percent = (x) => (isNumber(x) ? (100 * x).toFixed(1) + "%" : "–");
+const percent = (x) => (isNumber(x) ? Number((100 * x).toFixed(9)).toFixed(1) + "%" : "–");
 const count = (x) => (isNumber(x) ? Math.round(x).toLocaleString("en") : "–");
 const fixed = (digits) => (x) => (isNumber(x) ? x.toFixed(digits) : "–");
 const given = (name) => (row) => row.given[name];

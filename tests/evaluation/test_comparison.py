@@ -105,6 +105,9 @@ def test_who_was_run_on_a_part_stands_below(idle: Row) -> None:
     text = markdown([entry(row, None, [part, whole]) for row in (part, whole)])
     assert "| part | reference | 100.0% (1 of 3) |" in text, "at a glance"
     assert text.index("| whole |") < text.index("| part |")
+    assert "## At a glance, on the part" in text and "| agent | track | smoke (1) |" in text
+    # Of who was run on everything the same task counts: one start of four.
+    assert "| whole | reference | 25.0% |" in text and "| part | reference | 100.0% |" in text
     assert "| 1 of 3 | 2 | 100.0%, 100.0% to 100.0% |" in text
     assert "--task 'particle near'" in entry(part)["command"]
     assert "--task" not in entry(whole)["command"]
