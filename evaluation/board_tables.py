@@ -21,11 +21,25 @@ for all tasks at once, of interquartile means (IQM) by the stratified bootstrap 
 has none. The comparison with the concept agent is on the tasks and
 replicates that both have: the share of pairs from the same seeds in which an agent's success is higher, ties
 one half, so that two who fail everywhere have 50%; its 95% interval; and both means there, the agent's first.
-Learning curves are of practice, with whatever noise an agent practises with, means of fifty episodes."""
+Learning curves are of practice, with whatever noise an agent practises with, means of fifty episodes.
+Costs go from the suite in which they are least to that in which they are most; seconds of an episode are what
+an agent thinks and what the environment takes."""
 _SHORT = {
     "demonstrations": "demonstrations", "episodes": "expert's episodes", "environment_steps": "steps",
     "model_steps": "steps of the exact model an episode", "pretraining_steps": "updates before",
 }  # fmt: skip
+
+
+_TOLD = {"reward": "the reward", "goal": "a solution of each scene"}
+_COSTS = (
+    "agent",
+    "track",
+    *_SHORT.values(),
+    "told",
+    "seconds of learning a task",
+    "ms of an action",
+    "seconds of an episode",
+)
 
 
 def markdown(entries: Iterable[dict[str, Any]]) -> str:
@@ -36,9 +50,12 @@ def markdown(entries: Iterable[dict[str, Any]]) -> str:
     """
     every = sorted(entries, key=lambda one: one["suite"])
     parts = [_ABOUT, f"## At a glance\n\n{_glance(every)}"]
-    learned = _on_the_part(every)
-    if learned:
-        parts.append(f"## At a glance, on the part of those who learn each task\n\n{learned}")
+    summed = {
+        "At a glance, on the part of those who learn each task": _on_the_part(every),
+        "Steps of practice until the concept agent's success": _until(every),
+        "What each costs": _costs(every),
+    }
+    parts += [f"## {head}\n\n{lines}" for head, lines in summed.items() if lines]
     for suite, members in groupby(every, key=lambda one: one["suite"]):
         ordered = sorted(members, key=_rank)
         parts.append(f"## {suite}\n\n{_table(ordered)}")
@@ -79,17 +96,57 @@ def _mean_of(each: Sequence[dict[str, Any]], tasks: set[str], seeds: Sequence[in
     return share + (f" ({len(whole)} of {len(tasks)})" if len(whole) < len(tasks) else "")
 
 
+def _until(every: Sequence[dict[str, Any]]) -> str:
+    """How many curves come to the reference's success, and the median of the steps that takes."""
+    known = [one for one in every if "judged" in one["curves"]]
+    heads = {suite: suite for suite in sorted({one["suite"] for one in known})}
+    told = {(one["agent"], one["track"], one["suite"]): _in_short(one["curves"]) for one in known}
+    return _by_suite(every, heads, told) if heads else ""
+
+
+def _in_short(told: dict[str, Any]) -> str:
+    """Counts alone where not even the interval knows a median."""
+    reached, until = _reached(told)
+    return reached if told["until_interval"][0] is None else f"{reached}: {until}"
+
+
+def _costs(every: Sequence[dict[str, Any]]) -> str:
+    """What agents are given, and how long they take: from suite to suite, least to most."""
+    lines = [f"| {' | '.join(_COSTS)} |", f"|{'---|' * len(_COSTS)}"]
+    for agent, track in _ranked(every):
+        own = [one for one in every if (one["agent"], one["track"]) == (agent, track)]
+        given = (_span([one["given"].get(name, 0) for one in own]) for name in _SHORT)
+        told = sorted({word for one in own for name, word in _TOLD.items() if one["given"].get(name)})
+        times = [1000 * one["latency"]["median"] for one in own if one["latency"]["median"] is not None]
+        episodes = [one["acting"] / one["episodes"] for one in own if one["episodes"]]
+        spans = (_span([one["learning"] for one in own]), _span(times, 1), _span(episodes, 2))
+        lines.append(f"| {' | '.join((_plain(agent), track, *given, ', '.join(told), *spans))} |")
+    return "\n".join(lines)
+
+
+def _span(values: Sequence[float], digits: int = 0) -> str:
+    """The least and the most of them; nothing where all of them round to zero."""
+    if not any(round(value, digits) for value in values):
+        return ""
+    least, most = (f"{value:,.{digits}f}" for value in (min(values), max(values)))
+    return least if least == most else f"{least} to {most}"
+
+
 def _by_suite(
     every: Sequence[dict[str, Any]], heads: dict[str, str], told: dict[tuple[str, str, str], str]
 ) -> str:
     """A table of agents by suites, from the texts of its cells."""
     lines = [f"| agent | track | {' | '.join(heads.values())} |", f"|{'---|' * (len(heads) + 2)}"]
-    agents = {(one["agent"], one["track"]) for one in every}
-    for agent, track in sorted(agents, key=lambda who: _place(who, every)):
+    for agent, track in _ranked(every):
         cells = [told.get((agent, track, suite), "") for suite in heads]
         if any(cells):
             lines.append(f"| {' | '.join((_plain(agent), track, *cells))} |")
     return "\n".join(lines)
+
+
+def _ranked(every: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
+    agents = {(one["agent"], one["track"]) for one in every}
+    return sorted(agents, key=lambda who: _place(who, every))
 
 
 def _place(who: tuple[str, str], every: Sequence[dict[str, Any]]) -> tuple[int, int, float, str]:
@@ -150,8 +207,7 @@ def _beside(one: dict[str, Any]) -> str:
 
 def _given(given: dict[str, Any]) -> str:
     parts = [f"{given[name]:,} {short}" for name, short in _SHORT.items() if given.get(name)]
-    told = {"reward": "the reward", "goal": "a solution of each scene"}
-    return ", ".join([*parts, *(words for name, words in told.items() if given.get(name))]) or "nothing"
+    return ", ".join([*parts, *(words for name, words in _TOLD.items() if given.get(name))]) or "nothing"
 
 
 def _curves(ordered: Sequence[dict[str, Any]]) -> str:
@@ -163,15 +219,16 @@ def _curves(ordered: Sequence[dict[str, Any]]) -> str:
     lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
     for one in ordered:
         told = one["curves"]
-        reached = f"{told['reached']} of {told['judged']}" if "judged" in told else ""
-        until = ""
-        if "judged" in told:
-            low, high = told["until_interval"]
-            until = f"{_steps(told['until'])}, {_steps(low)} to {_steps(high)}"
-        counts = (str(told[name]) for name in ("curves", *STATES))
-        parts = (_plain(one["agent"]), *counts, reached, until)
+        reached = _reached(told) if "judged" in told else ("", "")
+        parts = (_plain(one["agent"]), *(str(told[name]) for name in ("curves", *STATES)), *reached)
         lines.append(f"| {' | '.join(parts)} |")
     return "\n".join(lines)
+
+
+def _reached(told: dict[str, Any]) -> tuple[str, str]:
+    low, high = told["until_interval"]
+    until = f"{_steps(told['until'])}, {_steps(low)} to {_steps(high)}"
+    return f"{told['reached']} of {told['judged']}", until
 
 
 def _steps(value: float | None) -> str:

@@ -88,7 +88,10 @@ def test_tables_say_what_the_page_says(idle: Row) -> None:
     lines = [line for line in text.splitlines() if line.startswith(("| concept", "| a &"))]
     assert lines[0] == "| concept agent | reference | 100.0% |", "at a glance"
     assert lines[1] == "| a &#124; &#60;b&#62; | reference | 16.7% |"
-    lines = lines[2:]
+    assert lines[2] == "| a &#124; &#60;b&#62; | reference | 0 of 6 |", "no median, as none ever does"
+    assert lines[3].startswith("| concept agent | reference |  |  |  |  |  |  |  |"), "it was given nothing"
+    assert lines[4].startswith("| a &#124; &#60;b&#62; | reference |  |  | 2,200 |  |  | the reward |  |")
+    lines = lines[5:]
     assert lines[0].startswith(
         "| concept agent | reference | 3 of 3 | 2 | 100.0%, 100.0% to 100.0% | 100.0%, 100.0% to 100.0% |"
     )
