@@ -61,6 +61,14 @@ def test_findings_are_those_of_the_tables(said: str, built: str) -> None:
             assert number(cell) == expected, f"{name}, {head}"
 
 
+def test_steps_and_costs_are_copied_from_the_tables() -> None:
+    tables = (DOCS / "board" / "tables.md").read_text().splitlines()
+    text = (DOCS / "what-the-board-says.md").read_text()
+    copied = text[text.index("### What learning from the reward takes") :].splitlines()
+    lines = [line for line in copied if line.startswith("|")]
+    assert len(lines) > 20 and set(lines) <= set(tables)
+
+
 def test_tables_are_those_of_the_rows() -> None:
     known = table((DOCS / "board" / "tables.md").read_text(), "| agent |")
     for path in ROWS:
