@@ -72,11 +72,11 @@ def _glance(every: Sequence[dict[str, Any]]) -> str:
 
 
 def _on_the_part(every: Sequence[dict[str, Any]]) -> str:
-    """Success of every agent on the tasks, and in the replicates, of those who were run on a part."""
+    """Success of every agent on the tasks, and in the replicates, of those who were run on no others."""
     heads, told = {}, {}
     for suite in sorted({one["suite"] for one in every}):
         rows = [one for one in every if one["suite"] == suite]
-        each = [task for one in rows if one["tasks"] < one["of_tasks"] for task in one["each"]]
+        each = [task for one in rows if len(one["each"]) < one["of_tasks"] for task in one["each"]]
         tasks = {task["task"] for task in each}
         seeds = sorted({i for task in each for i, run in enumerate(task["runs"]) if run is not None})
         if tasks:
