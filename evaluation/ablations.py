@@ -22,6 +22,7 @@ from ..concepts.release import release
 from ..concepts.task import Task
 from .energy_cells import Protocol, concept_cell, generation_cell, identification_cell
 from .keeping import kept
+from .markdown import markdown_table
 
 SMALL = replace(
     TINY,
@@ -160,12 +161,12 @@ def markdown(rows: dict[str, list[dict[str, Any]]]) -> str:
     """Success of each variant: mean over the seeds, and the least and the largest of them."""
     columns = (*BOTH, *CROSSED)
     heads = ["training", *columns, "minutes of one core", "seeds"]
-    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    lines = []
     for name, runs in rows.items():
         cells = [told([run["scores"].get(column) for run in runs]) for column in columns]
         minutes = np.mean([run["seconds"] for run in runs]) / 60
-        lines.append(f"| {' | '.join([name, *cells, f'{minutes:.1f}', str(len(runs))])} |")
-    return "\n".join(lines) + "\n"
+        lines.append([name, *cells, f"{minutes:.1f}", str(len(runs))])
+    return markdown_table(heads, lines) + "\n"
 
 
 def told(counts: list[list[int] | None]) -> str:

@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from .comparison import REFERENCE, STATES
+from .markdown import markdown_table
 
 _HEADS = (
     "agent", "track", "tasks", "replicates", "success, 95%", "IQM, 95%",
@@ -28,18 +29,11 @@ _SHORT = {
     "demonstrations": "demonstrations", "episodes": "expert's episodes", "environment_steps": "steps",
     "model_steps": "steps of the exact model an episode", "pretraining_steps": "updates before",
 }  # fmt: skip
-
-
 _TOLD = {"reward": "the reward", "goal": "a solution of each scene"}
 _COSTS = (
-    "agent",
-    "track",
-    *_SHORT.values(),
-    "told",
-    "seconds of learning a task",
-    "ms of an action",
+    "agent", "track", *_SHORT.values(), "told", "seconds of learning a task", "ms of an action",
     "seconds of an episode",
-)
+)  # fmt: skip
 
 
 def markdown(entries: Iterable[dict[str, Any]]) -> str:
@@ -112,7 +106,7 @@ def _in_short(told: dict[str, Any]) -> str:
 
 def _costs(every: Sequence[dict[str, Any]]) -> str:
     """What agents are given, and how long they take: from suite to suite, least to most."""
-    lines = [f"| {' | '.join(_COSTS)} |", f"|{'---|' * len(_COSTS)}"]
+    lines = []
     for agent, track in _ranked(every):
         own = [one for one in every if (one["agent"], one["track"]) == (agent, track)]
         given = (_span([one["given"].get(name, 0) for one in own]) for name in _SHORT)
@@ -120,8 +114,8 @@ def _costs(every: Sequence[dict[str, Any]]) -> str:
         times = [1000 * one["latency"]["median"] for one in own if one["latency"]["median"] is not None]
         episodes = [one["acting"] / one["episodes"] for one in own if one["episodes"]]
         spans = (_span([one["learning"] for one in own]), _span(times, 1), _span(episodes, 2))
-        lines.append(f"| {' | '.join((_plain(agent), track, *given, ', '.join(told), *spans))} |")
-    return "\n".join(lines)
+        lines.append((_plain(agent), track, *given, ", ".join(told), *spans))
+    return markdown_table(_COSTS, lines)
 
 
 def _span(values: Sequence[float], digits: int = 0) -> str:
@@ -136,12 +130,12 @@ def _by_suite(
     every: Sequence[dict[str, Any]], heads: dict[str, str], told: dict[tuple[str, str, str], str]
 ) -> str:
     """A table of agents by suites, from the texts of its cells."""
-    lines = [f"| agent | track | {' | '.join(heads.values())} |", f"|{'---|' * (len(heads) + 2)}"]
+    lines = []
     for agent, track in _ranked(every):
         cells = [told.get((agent, track, suite), "") for suite in heads]
         if any(cells):
-            lines.append(f"| {' | '.join((_plain(agent), track, *cells))} |")
-    return "\n".join(lines)
+            lines.append((_plain(agent), track, *cells))
+    return markdown_table(("agent", "track", *heads.values()), lines)
 
 
 def _ranked(every: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
@@ -172,8 +166,7 @@ def _plain(text: object) -> str:
 
 
 def _table(ordered: Sequence[dict[str, Any]]) -> str:
-    lines = [f"| {' | '.join(_HEADS)} |", f"|{'---|' * len(_HEADS)}"]
-    return "\n".join([*lines, *(f"| {' | '.join(_cells(one))} |" for one in ordered)])
+    return markdown_table(_HEADS, [_cells(one) for one in ordered])
 
 
 def _cells(one: dict[str, Any]) -> tuple[str, ...]:
@@ -216,13 +209,12 @@ def _curves(ordered: Sequence[dict[str, Any]]) -> str:
         "reach the concept agent",
         "median steps until then, 95%",
     )  # fmt: skip
-    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    lines = []
     for one in ordered:
         told = one["curves"]
         reached = _reached(told) if "judged" in told else ("", "")
-        parts = (_plain(one["agent"]), *(str(told[name]) for name in ("curves", *STATES)), *reached)
-        lines.append(f"| {' | '.join(parts)} |")
-    return "\n".join(lines)
+        lines.append((_plain(one["agent"]), *(str(told[name]) for name in ("curves", *STATES)), *reached))
+    return markdown_table(heads, lines)
 
 
 def _reached(told: dict[str, Any]) -> tuple[str, str]:

@@ -24,6 +24,7 @@ from .ablations import energy_of, told
 from .energy_cells import Protocol, Score, concept_cell
 from .energy_tables import LATE, static_modes
 from .keeping import kept
+from .markdown import markdown_table
 
 SMALL = replace(
     TINY,
@@ -132,8 +133,8 @@ def markdown(rows: dict[str, list[dict[str, Any]]]) -> str:
         f"{group}, {mode}" for group in ("held out", "trained on") for mode in ("generate", "identify")
     ]
     heads = ["trained on", *columns, "seeds"]
-    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    lines = []
     for name, runs in rows.items():
         cells = [told([run["scores"].get(column) for run in runs]) for column in columns]
-        lines.append(f"| {' | '.join([name, *cells, str(len(runs))])} |")
-    return "\n".join(lines) + "\n"
+        lines.append([name, *cells, str(len(runs))])
+    return markdown_table(heads, lines) + "\n"

@@ -15,6 +15,7 @@ from ..concepts.model import ConceptModel
 from .energy_tables import FULL, TABLES, Row, Size, Table
 from .energy_times import timings
 from .keeping import kept, remembered
+from .markdown import markdown_table
 from .speed import machine
 
 PROTOCOL = 3
@@ -62,20 +63,20 @@ def markdown(data: dict[str, object]) -> str:
     columns: list[str] = data["columns"]  # type: ignore[assignment]
     masks = any(row["iou"] is not None for row in rows)
     heads = [*columns, "success", "95% interval", "scenes", *(["IoU"] if masks else [])]
-    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    lines = []
     for row in rows:
         labels: list[str] = row["labels"]  # type: ignore[assignment]
         values = [f"{row['rate']:.1%}", f"{row['low']:.1%} to {row['high']:.1%}", f"{row['of']:,}"]
         values += [("" if row["iou"] is None else f"{row['iou']:.3f}")] if masks else []
-        lines.append(f"| {' | '.join([*labels, *values])} |")
-    return "\n".join(lines)
+        lines.append([*labels, *values])
+    return markdown_table(heads, lines)
 
 
 def timing_table(model: ConceptModel) -> str:
     """How long things take, as Markdown."""
-    lines = ["| operation | one (ms) | a thousand at once (s) |", "|---|---|---|"]
-    lines += [f"| {t.what} | {1000 * t.one:.1f} | {t.thousand:.2f} |" for t in timings(model)]
-    return "\n".join(lines)
+    heads = ("operation", "one (ms)", "a thousand at once (s)")
+    lines = ((t.what, f"{1000 * t.one:.1f}", f"{t.thousand:.2f}") for t in timings(model))
+    return markdown_table(heads, lines)
 
 
 def evaluate_energy(

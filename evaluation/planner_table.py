@@ -23,6 +23,7 @@ from ..concepts.model import ConceptModel
 from ..envs.particle.env import ParticleEnv
 from .episodes import Summary, restored, run_episode, stored, summary
 from .keeping import kept
+from .markdown import markdown_table
 from .transfer import FIRST_START
 
 FIRST_TUNING = 500_000
@@ -217,12 +218,11 @@ def planner_table(folder: Path) -> str:
         "world", "planner", "horizon", "chosen", "cost", "success", "95% interval", "ms a plan",
         "model steps an episode",
     )  # fmt: skip
-    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    lines = []
     for cell, settings, one in measured_rows(folder):
         low, high = one.interval
-        parts = (
+        lines.append((
             cell.world, cell.planner, cell.horizon, told(settings), cell.cost, f"{one.hits} of {one.of}",
             f"{low:.0%} to {high:.0%}", f"{1000 * one.median:.1f}", f"{one.model_steps:,.0f}",
-        )  # fmt: skip
-        lines.append(f"| {' | '.join(parts)} |")
-    return "\n".join(lines) + "\n"
+        ))  # fmt: skip
+    return markdown_table(heads, lines) + "\n"

@@ -28,6 +28,7 @@ from .bodies import make_body
 from .energy_report import weights_digest
 from .episodes import Summary, restored, run_episode, stored, summary
 from .keeping import kept, remembered
+from .markdown import markdown_table
 from .reacher import CONCEPTS as REACHABLE
 from .reacher import reacher_episode
 
@@ -213,14 +214,13 @@ def _markdown(found: list[tuple[Cell, Summary]]) -> str:
         "body", "task", "agent", "success", "95% interval", "starts", "steps", "median ms", "p95 ms",
         "model steps",
     )  # fmt: skip
-    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    lines = []
     for cell, one in found:
         low, high = one.interval
         task = cell.action if cell.argument is None else f"{cell.action}({cell.argument})"
         steps = "" if math.isnan(one.steps) else f"{one.steps:.0f}"
-        row = (
+        lines.append((
             cell.body, task, cell.agent, f"{one.rate:.0%}", f"{low:.0%} to {high:.0%}", str(one.of), steps,
             f"{1000 * one.median:.1f}", f"{1000 * one.p95:.1f}", f"{one.model_steps:,.0f}",
-        )  # fmt: skip
-        lines.append(f"| {' | '.join(row)} |")
-    return "\n".join(lines)
+        ))  # fmt: skip
+    return markdown_table(heads, lines)

@@ -19,6 +19,7 @@ from conceptgym.evaluation.comparison import (
     steps_until,
 )
 from conceptgym.evaluation.leaderboard import entry
+from conceptgym.evaluation.markdown import markdown_table
 from conceptgym.evaluation.records import Outcome, Record
 from conceptgym.evaluation.rows import Row, collected
 from conceptgym.evaluation.runner import cells_of, evaluate
@@ -111,9 +112,20 @@ def test_who_was_run_on_a_part_stands_below(idle: Row) -> None:
     assert "## At a glance, on the part" in text and "| agent | track | smoke (1) |" in text
     # Of who was run on everything the same task counts: one start of four.
     assert "| whole | reference | 25.0% |" in text and "| part | reference | 100.0% |" in text
+    # Who was run on everything and failed somewhere was run on no part.
+    holed = Row(whole.suite, tuple(r for r in whole.records if (r.item["action"], r.replicate) != ("red", 1)))
+    assert "| agent | track | smoke (1) |" in markdown(
+        [entry(row, None, [part, holed]) for row in (part, holed)]
+    )
     assert "| 1 of 3 | 2 | 100.0%, 100.0% to 100.0% |" in text
-    assert "--task 'particle near'" in entry(part)["command"]
+    assert "--suite smoke-v1 --seeds 2 --task 'particle near'" in entry(part)["command"]
     assert "--task" not in entry(whole)["command"]
+
+
+def test_a_table_has_a_cell_for_each_column() -> None:
+    assert markdown_table(("a", "b"), [("1", "2")]) == "| a | b |\n|---|---|\n| 1 | 2 |"
+    with pytest.raises(ValueError, match="a line has 1 cells, expected one for each of a, b"):
+        markdown_table(("a", "b"), [("1",)])
 
 
 def test_a_curve_comes_to_a_level_and_stays_or_never_does() -> None:

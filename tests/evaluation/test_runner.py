@@ -25,15 +25,8 @@ from conceptgym.evaluation.runner import Cell, cells_of, evaluate, identity, les
 from conceptgym.evaluation.suites import (
     FOLDER,
     Suite,
-    load_suite,
 )
 from conceptgym.evaluation.verify import difference, verify
-
-
-@pytest.fixture(scope="module")
-def smoke() -> Suite:
-    """The suite for tests."""
-    return load_suite("smoke")
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,6 @@ from conceptgym.evaluation.suites import (
 )
 
 
-@pytest.fixture(scope="module")
-def smoke() -> Suite:
-    """The suite for tests."""
-    return load_suite("smoke")
-
-
 @pytest.mark.parametrize("name", suite_names())
 def test_suites_are_what_their_hashes_say(name: str) -> None:
     suite = load_suite(name)
