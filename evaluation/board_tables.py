@@ -24,7 +24,7 @@ replicates that both have: the share of pairs from the same seeds in which an ag
 one half, so that two who fail everywhere have 50%; its 95% interval; and both means there, the agent's first.
 Learning curves are of practice, with whatever noise an agent practises with, means of fifty episodes.
 Costs go from the suite in which they are least to that in which they are most; seconds of an episode are what
-an agent thinks and what the environment takes."""
+an agent thinks and what the environment takes; core-hours are those of every lesson and every episode."""
 _SHORT = {
     "demonstrations": "demonstrations", "episodes": "expert's episodes", "environment_steps": "steps",
     "model_steps": "steps of the exact model an episode", "pretraining_steps": "updates before",
@@ -32,7 +32,7 @@ _SHORT = {
 _TOLD = {"reward": "the reward", "goal": "a solution of each scene"}
 _COSTS = (
     "agent", "track", *_SHORT.values(), "told", "seconds of learning a task", "ms of an action",
-    "seconds of an episode",
+    "seconds of an episode", "core-hours in all",
 )  # fmt: skip
 
 
@@ -105,7 +105,7 @@ def _in_short(told: dict[str, Any]) -> str:
 
 
 def _costs(every: Sequence[dict[str, Any]]) -> str:
-    """What agents are given, and how long they take: from suite to suite, least to most."""
+    """What agents are given, and how long they take: from suite to suite, least to most; and all together."""
     lines = []
     for agent, track in _ranked(every):
         own = [one for one in every if (one["agent"], one["track"]) == (agent, track)]
@@ -114,8 +114,12 @@ def _costs(every: Sequence[dict[str, Any]]) -> str:
         times = [1000 * one["latency"]["median"] for one in own if one["latency"]["median"] is not None]
         episodes = [one["acting"] / one["episodes"] for one in own if one["episodes"]]
         spans = (_span([one["learning"] for one in own]), _span(times, 1), _span(episodes, 2))
-        lines.append((_plain(agent), track, *given, ", ".join(told), *spans))
-    return markdown_table(_COSTS, lines)
+        lines.append((_plain(agent), track, *given, ", ".join(told), *spans, _hours(own)))
+    return f"{markdown_table(_COSTS, lines)}\n\nThe whole board: {_hours(every)} core-hours."
+
+
+def _hours(rows: Sequence[dict[str, Any]]) -> str:
+    return f"{sum(one['spent'] for one in rows) / 3600:,.2f}"
 
 
 def _span(values: Sequence[float], digits: int = 0) -> str:

@@ -207,6 +207,7 @@ def summary(row: Row, rng: np.random.Generator) -> dict[str, Any]:
         "given": _given(row), "latency": _latencies(row),
         "learning": _learning(row),
         "acting": sum(record.seconds["acting"] for record in row.records),
+        "spent": _spent(row),
         "commit": ", ".join(sorted({record.commit for record in row.records})),
     }  # fmt: skip
     told["each"] = [_task(row, index) for index in tasks]
@@ -229,6 +230,15 @@ def _learning(row: Row) -> float:
         key = (row.number(record), record.replicate)
         lessons[key] = max(lessons.get(key, 0.0), record.seconds["learning"])
     return float(np.mean(list(lessons.values())))
+
+
+def _spent(row: Row) -> float:
+    """Seconds of everything that was run; what was learned in steps is kept, and was learned once."""
+    lessons: dict[tuple[int, int, int], float] = {}
+    for record in row.records:
+        key = (row.number(record), record.replicate, 0 if record.curve else record.block)
+        lessons[key] = max(lessons.get(key, 0.0), record.seconds["learning"])
+    return sum(lessons.values()) + sum(record.seconds["acting"] for record in row.records)
 
 
 def _median(values: list[float]) -> float | None:

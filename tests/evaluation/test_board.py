@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conceptgym.evaluation.board_tables import _percent
+from conceptgym.evaluation.board_tables import _percent, markdown
 from conceptgym.evaluation.comparison import common
 from conceptgym.evaluation.leaderboard import build, entry, page, rows_in, safe_json
 from conceptgym.evaluation.records import Record, cell_key, from_json, to_json
@@ -296,6 +296,18 @@ def test_a_row_is_what_its_cells_say(records: list[Record], tmp_path: Path) -> N
     assert partial["replicates"] == 1 and partial["failures"] == 1 and partial["episodes"] == 10
     assert partial["tasks"] == 2 < partial["of_tasks"], "it is no whole row, and stands below those that are"
     assert "iqm" in partial and "iqm_interval" not in partial, "one replicate has no spread"
+
+
+def test_what_was_kept_was_learned_once(records: list[Record]) -> None:
+    """Two blocks of a replicate: the second finds what the first learned in steps, and clones anew."""
+    row = collected(records[:6])[0]
+    first = replace(row.records[0], seconds={"learning": 100.0, "acting": 3.0})
+    cloned = Row(row.suite, (first, replace(first, block=first.block + 1)))
+    kept = Row(row.suite, tuple(replace(one, curve=((50.0, 0.5),)) for one in cloned.records))
+    spent = [summary(one, np.random.default_rng(0))["spent"] for one in (cloned, kept)]
+    assert spent == [206.0, 106.0]
+    told = markdown([entry(cloned), entry(kept)])
+    assert "The whole board: 0.09 core-hours." in told
 
 
 def test_what_fails_here_replaces_nothing_that_was_sound(records: list[Record]) -> None:
