@@ -26,7 +26,7 @@ CONTESTANTS: dict[str, str] = {
     "nearest": "baselines.goals:nearest_demonstration",
     "cloning": "baselines.cloning:Cloning",
     "chunked-cloning": "baselines.cloning:ChunkedCloning",
-    "implicit-cloning": "baselines.cloning:ImplicitCloning",
+    "implicit-cloning": "baselines.implicit:ImplicitCloning",
     "diffusion": "baselines.cloning:DiffusionCloning",
     "conditional": "baselines.conditional:Conditional",
     "gail": "baselines.adversarial:Adversarial",

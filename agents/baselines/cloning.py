@@ -1,6 +1,6 @@
-"""Behaviour cloning: of single actions, of chunks, by an energy, by diffusion.
+"""Behaviour cloning: of single actions, of chunks, by diffusion; by an energy, see ``implicit``.
 
-All four see the same: an expert's episodes in actions, five unless told otherwise, which is more than
+All see the same: an expert's episodes in actions, five unless told otherwise, which is more than
 the events that the concept agent is shown.
 """
 
@@ -16,7 +16,7 @@ from torch.nn.functional import mse_loss
 from ..agent import Agent, Given
 from ..lesson import Lesson, Track
 from .canonical import Reading
-from .supervised import TAUGHT, Dataset, PolicyAgent, dataset, fitted, mlp
+from .supervised import TAUGHT, Dataset, Loss, PolicyAgent, dataset, fitted, mlp
 
 
 @dataclass(frozen=True)
@@ -55,17 +55,19 @@ class CloningConfig:
             )
 
 
-def _prepared(lesson: Lesson, config: CloningConfig) -> Dataset:
+def prepared(lesson: Lesson, config: CloningConfig) -> Dataset:
+    """The expert's episodes of a lesson, as who clones sees them; seeds the networks that are made next."""
     torch.manual_seed(lesson.seed)
     world = lesson.make().world
     reading = Reading.of(world)
     return dataset(lesson.episodes(config.episodes), reading, config.horizon)
 
 
-def _fit(module: nn.Module, loss: object, data: Dataset, config: CloningConfig, seed: int) -> None:
+def fit(module: nn.Module, loss: Loss, data: Dataset, config: CloningConfig, seed: int) -> None:
+    """Trains a module as the settings say."""
     fitted(
         module,
-        loss,  # type: ignore[arg-type]
+        loss,
         data,
         updates=config.updates,
         batch=config.batch,
@@ -90,13 +92,13 @@ class Cloning:
 
     def learn(self, lesson: Lesson) -> Agent:
         """Clones the expert."""
-        data = _prepared(lesson, self.settings)
+        data = prepared(lesson, self.settings)
         network = mlp(data.observations.shape[1], self.settings.width, data.chunks.shape[-1])
 
         def loss(seen: Tensor, chunks: Tensor, generator: torch.Generator) -> Tensor:
             return mse_loss(torch.tanh(network(seen)), chunks[:, 0])
 
-        _fit(network, loss, data, self.settings, lesson.seed)
+        fit(network, loss, data, self.settings, lesson.seed)
         return PolicyAgent(
             lambda seen, generator: torch.tanh(network(seen)), data, Given(episodes=self.settings.episodes)
         )
@@ -141,7 +143,7 @@ class ChunkedCloning:
 
     def learn(self, lesson: Lesson) -> Agent:
         """Clones the expert."""
-        data, settings = _prepared(lesson, self.settings), self.settings
+        data, settings = prepared(lesson, self.settings), self.settings
         network = ChunkTransformer(
             data.observations.shape[1], data.chunks.shape[-1], settings.horizon, settings.width
         )
@@ -149,65 +151,9 @@ class ChunkedCloning:
         def loss(seen: Tensor, chunks: Tensor, generator: torch.Generator) -> Tensor:
             return (network(seen) - chunks).abs().mean()
 
-        _fit(network, loss, data, settings, lesson.seed)
+        fit(network, loss, data, settings, lesson.seed)
         given = Given(episodes=settings.episodes)
         return PolicyAgent(lambda seen, generator: network(seen)[0], data, given, ensemble=self.ensemble)
-
-
-@dataclass(frozen=True)
-class ImplicitCloning:
-    """An energy of observation and action, minimised by sampling.
-
-    Florence et al., "Implicit behavioral cloning" (2021): InfoNCE with uniform counter-examples
-    (equation 2), and the derivative-free optimiser of appendix B.1. Its width and samples are a half and a
-    quarter of what was there first, for much less time; its rate is that of its study (docs/board.md).
-
-    Attributes:
-        settings: As for all cloning.
-        negatives: Counter-examples of each step.
-        samples: Actions that the optimiser draws.
-        rounds: Rounds of the optimiser.
-    """
-
-    settings: CloningConfig = CloningConfig(width=128, rate=1e-4)
-    negatives: int = 64
-    samples: int = 256
-    rounds: int = 3
-    name: str = "implicit cloning"
-    track: Track = "few-shot"
-
-    @property
-    def config(self) -> Mapping[str, object]:
-        """All settings."""
-        own = {"negatives": self.negatives, "samples": self.samples, "rounds": self.rounds}
-        return {**asdict(self.settings), **TAUGHT, **own}
-
-    def learn(self, lesson: Lesson) -> Agent:
-        """Learns the energy."""
-        data = _prepared(lesson, self.settings)
-        size = data.chunks.shape[-1]
-        network = mlp(data.observations.shape[1] + size, self.settings.width, 1)
-
-        def energies(seen: Tensor, actions: Tensor) -> Tensor:
-            wide = seen[:, None].expand(-1, actions.shape[1], -1)
-            return network(torch.cat([wide, actions], dim=-1))[..., 0]
-
-        def loss(seen: Tensor, chunks: Tensor, generator: torch.Generator) -> Tensor:
-            others = 2 * torch.rand(len(seen), self.negatives, size, generator=generator) - 1
-            actions = torch.cat([chunks[:, :1], others], dim=1)
-            return -torch.log_softmax(-energies(seen, actions), dim=1)[:, 0].mean()
-
-        def decide(seen: Tensor, generator: torch.Generator) -> Tensor:
-            actions, noise = 2 * torch.rand(1, self.samples, size, generator=generator) - 1, 0.33
-            for _ in range(self.rounds):
-                weights = torch.softmax(-energies(seen, actions)[0], dim=0)
-                rows = torch.multinomial(weights, self.samples, replacement=True, generator=generator)
-                shaken = actions[:, rows] + noise * torch.randn(actions.shape, generator=generator)
-                actions, noise = shaken.clamp(-1, 1), noise / 2
-            return actions[0, energies(seen, actions)[0].argmin()][None]
-
-        _fit(network, loss, data, self.settings, lesson.seed)
-        return PolicyAgent(decide, data, Given(episodes=self.settings.episodes))
 
 
 @dataclass(frozen=True)
@@ -240,7 +186,7 @@ class DiffusionCloning:
 
     def learn(self, lesson: Lesson) -> Agent:
         """Learns to denoise."""
-        data, settings = _prepared(lesson, self.settings), self.settings
+        data, settings = prepared(lesson, self.settings), self.settings
         shape = data.chunks.shape[1:]
         network = mlp(data.observations.shape[1] + shape.numel() + 1, settings.width, shape.numel(), layers=3)
         kept = squared_cosine(self.levels)
@@ -266,7 +212,7 @@ class DiffusionCloning:
                 chunk = later.sqrt() * clean + (1 - later).sqrt() * noise
             return chunk[0]
 
-        _fit(network, loss, data, settings, lesson.seed)
+        fit(network, loss, data, settings, lesson.seed)
         return PolicyAgent(decide, data, Given(episodes=settings.episodes), execute=settings.execute)
 
 

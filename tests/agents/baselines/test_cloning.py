@@ -17,9 +17,9 @@ from conceptgym.agents.baselines.cloning import (
     Cloning,
     CloningConfig,
     DiffusionCloning,
-    ImplicitCloning,
     squared_cosine,
 )
+from conceptgym.agents.baselines.implicit import ImplicitCloning
 from conceptgym.agents.baselines.supervised import Dataset, PolicyAgent, dataset
 from conceptgym.agents.demonstrations import EpisodeArrays
 from conceptgym.agents.lesson import Lesson, Meter, Metered, recorded_episode
