@@ -32,14 +32,13 @@ def test_sampling_comes_down_to_the_least_energy_of_each_observation() -> None:
     assert torch.equal(Sampling(rounds=0)(Bowl(), seen, uniform, generator), uniform)
 
 
-def test_an_energy_is_of_one_observation_and_one_action() -> None:
+def test_an_energy_is_that_of_observation_and_action_side_by_side() -> None:
     torch.manual_seed(0)
     energy, seen, actions = ActionEnergy(5, 3, 16), torch.randn(4, 5), torch.randn(4, 6, 3)
-    told = energy(seen, actions)
-    for row in range(4):
-        for sample in range(6):
-            alone = energy(seen[row : row + 1], actions[row : row + 1, sample : sample + 1])
-            torch.testing.assert_close(alone[0, 0], told[row, sample])
+    side_by_side = torch.cat([seen[:, None].expand(-1, 6, -1), actions], dim=-1)
+    expected = energy.rest(energy.read(side_by_side))[..., 0]
+    torch.testing.assert_close(energy(seen, actions), expected)
+    assert expected.std() > 0.01
 
 
 def copied(contestant: ImplicitCloning, monkeypatch: pytest.MonkeyPatch, numbers: int = 7) -> float:
