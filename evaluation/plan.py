@@ -38,9 +38,7 @@ REPLICATES = 5
 HEADLINE = ("concept", "conditional")
 """Whom claims in a headline are about: the concept agent, and its fair rival."""
 
-HEADLINE_SUITES = (
-    "particle-5shot", "identify-5shot", "compose", "arm-reach", "arm-rearrange", "arm-temporal",
-)  # fmt: skip
+HEADLINE_SUITES = ("particle-5shot", "identify-5shot", "compose", "arm-reach")
 """The suites that those claims rest on."""
 
 HEADLINE_REPLICATES = 10
