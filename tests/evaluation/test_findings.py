@@ -67,6 +67,8 @@ def test_steps_and_costs_are_copied_from_the_tables() -> None:
     copied = text[text.index("### What learning from the reward takes") :].splitlines()
     lines = [line for line in copied if line.startswith("|")]
     assert len(lines) > 20 and set(lines) <= set(tables)
+    (hours,) = [line for line in tables if line.startswith("The whole board: ")]
+    assert hours in text and float(hours.split()[3]) < 24, "twelve hours of two cores"
 
 
 def test_tables_are_those_of_the_rows() -> None:
