@@ -32,9 +32,9 @@ class ActionEnergy(nn.Module):
         self, seen: Float[Tensor, "batch obs"], actions: Float[Tensor, "batch samples action"]
     ) -> Float[Tensor, "batch samples"]:
         """Energies of K actions for each observation, (B, K)."""
-        of_seen, of_actions = self.read.weight.split([seen.shape[-1], actions.shape[-1]], dim=1)
-        known = linear(seen, of_seen, self.read.bias)[:, None]  # the costly part, once for all actions
-        energies: Tensor = self.rest(known + linear(actions, of_actions))
+        weight, size = self.read.weight, seen.shape[-1]
+        known = linear(seen, weight[:, :size], self.read.bias)[:, None]  # the costly part, once for all actions
+        energies: Tensor = self.rest(known + linear(actions, weight[:, size:]))
         return energies[..., 0]
 
 
