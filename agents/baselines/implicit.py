@@ -33,7 +33,7 @@ class ActionEnergy(nn.Module):
     ) -> Float[Tensor, "batch samples"]:
         """Energies of K actions for each observation, (B, K)."""
         weight, size = self.read.weight, seen.shape[-1]
-        known = linear(seen, weight[:, :size], self.read.bias)[:, None]  # the costly part, once for all actions
+        known = linear(seen, weight[:, :size], self.read.bias)[:, None]  # once for all actions
         energies: Tensor = self.rest(known + linear(actions, weight[:, size:]))
         return energies[..., 0]
 
