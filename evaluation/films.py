@@ -34,9 +34,14 @@ def typical_task(row: Row) -> int:
 def learned_agent(row: Row, index: int, records: Path, shown: Event) -> tuple[Agent, Event | None]:
     """The agent of a row for a task, and what it is shown; it reads what it learned where that was kept.
 
+    What it learns again it learns as in its cell, with one thread.
+
     Raises:
         ValueError: The agent of that name is configured in another way by now.
     """
+    import torch
+
+    torch.set_num_threads(1)
     suite, source = row.suite, str(row.agent["source"])
     cell, contestant = Cell(suite.name, suite.version, index, source, 0, 0, str(records)), roster.find(source)
     check_installed(row)

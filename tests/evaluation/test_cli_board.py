@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from conceptgym.cli import main
 from conceptgym.evaluation import plan
 from conceptgym.evaluation.films import film, forgotten
@@ -42,7 +43,9 @@ def test_from_evaluation_to_the_page(tmp_path: Path, capsys: pytest.CaptureFixtu
     told = ["--rows", str(rows), "--films", str(films)]
     assert main(["leaderboard", "film", *told, "--records", str(records)]) == 0
     assert len(list(films.glob("smoke-v1--*.webp"))) == 2
+    torch.set_num_threads(2)
     frames = film(load_row(rows / "smoke-v1--nearest-replay.json"), records, index=0)
+    assert torch.get_num_threads() == 1, "what a film learns again is learned as in its cell"
     assert len(frames) > 10 and max(frames[0].shape) <= 420
     assert frames[0].std() > 0 and (frames[0] != frames[-1]).any()
     capsys.readouterr()
